@@ -179,10 +179,12 @@ buf_reset(struct buf *b, size_t keep)
 }
 
 /*
- * Arena: blocks of ARENA_BLOCK bytes in a list, the current one first.  What
- * is larger than a quarter of a block gets a block of its own behind it, so
- * that the rest of the current one is not wasted.
+ * Arena: blocks in a list, the current one first; the first is small, because
+ * thousands of idle streams have one each.  What is larger than a quarter of
+ * a block gets a block of its own behind it, so that the rest of the current
+ * one is not wasted.
  */
+#define ARENA_FIRST	1008
 #define ARENA_BLOCK	4064
 #define ARENA_ALIGN	16
 
@@ -232,11 +234,12 @@ arena_alloc(struct arena *a, size_t n)
 		}
 		return b->data;
 	}
-	b = arena_block_new(ARENA_BLOCK);
+	b = arena_block_new(a->blocks == NULL && n <= ARENA_FIRST ?
+	    ARENA_FIRST : ARENA_BLOCK);
 	b->next = a->blocks;
 	a->blocks = b;
 	a->next = b->data + n;
-	a->left = ARENA_BLOCK - n;
+	a->left = b->size - n;
 	return b->data;
 }
 
@@ -286,7 +289,7 @@ arena_reset(struct arena *a)
 
 	for (b = a->blocks; b != NULL; b = next) {
 		next = b->next;
-		if (keep == NULL && b->size == ARENA_BLOCK)
+		if (keep == NULL && b->size == ARENA_FIRST)
 			keep = b;
 		else
 			free(b);
@@ -296,7 +299,7 @@ arena_reset(struct arena *a)
 		keep->next = NULL;
 		a->blocks = keep;
 		a->next = keep->data;
-		a->left = ARENA_BLOCK;
+		a->left = keep->size;
 	}
 }
 
