@@ -313,8 +313,7 @@ http1_req_fields(const char *p, const char *s, const char *end,
 		}
 		if (e == s)
 			return http1_req_end((size_t)(e + 2 - p), r, seen);
-		if (r->nfields == HTTP1_FIELDS_MAX ||
-		    e + 2 - p > HTTP1_HEAD_MAX)
+		if (r->nfields == HTTP1_FIELDS_MAX)
 			return -431;
 		f = &r->fields[r->nfields++];
 		if (!http1_lex_field(s, e, &f->name, &f->value))
@@ -346,8 +345,13 @@ http1_req_parse(const char *p, size_t n, struct http1_req *r)
 	http1_req_reset(r);
 	if (n >= 2 && s[0] == '\r' && s[1] == '\n')
 		s += 2;
-	if (s == end)
+	if (s == end || (n == 1 && *s == '\r'))
 		return 0;
+	/* Noise is refused by its first bytes, not when a line is complete. */
+	for (e = s; e < end && http1_lex_is(*e, HTTP1_TOKEN); e++)
+		;
+	if (e < end && *e != ' ')
+		return -400;
 	switch (http1_lex_line(s, end, HTTP1_LINE_MAX, &e)) {
 	case HTTP1_LINE_WHOLE:
 		break;

@@ -82,10 +82,8 @@ static int
 http1_chunk_size(struct http1_chunk *c, char b)
 {
 	if (http1_lex_is(b, HTTP1_HEXDIG)) {
-		if (c->state == CHUNK_SIZE) {
-			c->line = 0;
-			c->left = 0;
-		}
+		if (c->state == CHUNK_SIZE)
+			c->line = 0;	/* left is 0 already */
 		if (++c->line > CHUNK_DIGITS_MAX)
 			return -400;
 		c->left = c->left << 4 | http1_lex_hex(b);

@@ -146,8 +146,8 @@ listen_refused(struct listen_job *j, const union resolve_addr *a, int e)
 	}
 	xasprintf(&cause, "cannot listen on %s: %s", text, strerror(e));
 	if (e == EADDRINUSE)
-		xasprintf(&hint, "another user or container has it (see: sudo ss "
-		    "-ltnp 'sport = :%u'); use another port: %s --port %u",
+		xasprintf(&hint, "another user or container has it (see: sudo "
+		    "ss -ltnp 'sport = :%u'); use another port: %s --port %u",
 		    port, j->retry_cmd, other);
 	else if (e == EACCES && port < 1024)
 		xasprintf(&hint, "ports below 1024 need a privilege "
