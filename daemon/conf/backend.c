@@ -2,8 +2,8 @@
 #include "conf/backend.h"
 
 #include <stdlib.h>
-#include <strings.h>
 
+#include "base/map.h"
 #include "base/xmalloc.h"
 
 /* From the shortest name to one that tells everything. */
@@ -26,12 +26,6 @@ backend_same_host(const char *a, const char *b)
 	return strcmp(a, b) == 0 || (url_is_self(a) && url_is_self(b));
 }
 
-static bool
-backend_same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 /* The provider's name if u is where it lives by default, or NULL. */
 static const char *
 backend_provider_name(struct load *x, const struct url *u,
@@ -51,42 +45,47 @@ backend_provider_name(struct load *x, const struct url *u,
 	return p->name;
 }
 
+static struct backend *
+backend_new(struct load *x, const struct url *u, bool verify, const char *ca)
+{
+	struct conf *c = x->c;
+	struct backend *b = arena_zalloc(&c->arena, sizeof(*b));
+
+	b->tls = u->tls;
+	b->tls_verify = verify;
+	if (ca != NULL)
+		b->tls_ca = arena_strn(&c->arena, ca, strlen(ca));
+	b->host = arena_strn(&c->arena, u->host, strlen(u->host));
+	b->port = u->port;
+	b->authority = arena_strn(&c->arena, u->authority,
+	    strlen(u->authority));
+	b->index = c->nbackends;
+	c->backends = xreallocarray(c->backends, c->nbackends + 1,
+	    sizeof(*c->backends));
+	c->backends[c->nbackends++] = b;
+	return b;
+}
+
 struct backend *
 backend_get(struct load *x, const struct url *u, bool verify, const char *ca,
     const struct provider *p)
 {
-	struct conf *c = x->c;
+	const char *name, *host;
 	struct backend *b;
-	const char *name;
-	unsigned i;
+	struct span key;
 
-	for (i = 0; i < c->nbackends; i++) {
-		b = c->backends[i];
-		if (b->tls == u->tls && b->port == u->port &&
-		    backend_same_host(b->host, u->host) && (!b->tls ||
-		    (b->tls_verify == verify &&
-		    backend_same_text(b->tls_ca, ca))))
-			break;
+	host = url_is_self(u->host) ? "localhost" : u->host;
+	key = span_z(u->tls ?
+	    arena_printf(&x->nodes, "s %s %u %d %s", host, u->port, verify,
+	    ca != NULL ? ca : "") :
+	    arena_printf(&x->nodes, "p %s %u", host, u->port));
+	if ((b = map_get(x->backends, key)) == NULL) {
+		b = backend_new(x, u, verify, ca);
+		map_put(x->backends, key, b);
 	}
 	name = backend_provider_name(x, u, p);
-	if (i == c->nbackends) {
-		b = arena_zalloc(&c->arena, sizeof(*b));
-		b->tls = u->tls;
-		b->tls_verify = verify;
-		if (ca != NULL)
-			b->tls_ca = arena_strn(&c->arena, ca, strlen(ca));
-		b->host = arena_strn(&c->arena, u->host, strlen(u->host));
-		b->port = u->port;
-		b->authority = arena_strn(&c->arena, u->authority,
-		    strlen(u->authority));
-		b->index = c->nbackends;
-		c->backends = xreallocarray(c->backends, c->nbackends + 1,
-		    sizeof(*c->backends));
-		c->backends[c->nbackends++] = b;
-	}
-	b = c->backends[i];
 	if (name != NULL && b->name == NULL)
-		b->name = arena_strn(&c->arena, name, strlen(name));
+		b->name = arena_strn(&x->c->arena, name, strlen(name));
 	return b;
 }
 
@@ -124,37 +123,54 @@ backend_name(struct load *x, const struct backend *b, enum backend_level l)
 	    b->index + 1);
 }
 
+/* Backends that have one name in a round. */
+struct backend_group {
+	unsigned	n;
+	unsigned	owner;		/* index + 1 of one by right, or 0 */
+};
+
+static bool
+backend_by_right(const struct conf *c, const struct backend_naming *v,
+    unsigned i)
+{
+	return v[i].level == BACKEND_SHORT && c->backends[i]->name != NULL;
+}
+
 /*
- * One round: names that two share get longer, but for one that is a
+ * One round: names that two share get longer, but for the first that is a
  * provider's by right.  True if something changed.
  */
 static bool
 backend_separate(struct load *x, struct backend_naming *v)
 {
 	struct conf *c = x->c;
-	bool *longer = xcalloc(c->nbackends, sizeof(*longer));
+	struct backend_group *groups, *g;
+	struct map *names = map_new();
 	bool changed = false;
-	unsigned i, k;
+	unsigned i;
 
-	for (i = 0; i < c->nbackends; i++)
-		for (k = 0; k < c->nbackends; k++) {
-			if (i == k || strcmp(v[i].name, v[k].name) != 0)
-				continue;
-			if (v[i].level == BACKEND_SHORT &&
-			    c->backends[i]->name != NULL &&
-			    (c->backends[k]->name == NULL ||
-			    v[k].level != BACKEND_SHORT || i < k))
-				continue;
-			longer[i] = true;
+	groups = xcalloc(c->nbackends + 1, sizeof(*groups));
+	for (i = 0; i < c->nbackends; i++) {
+		g = map_get(names, span_z(v[i].name));
+		if (g == NULL) {
+			g = &groups[i];
+			map_put(names, span_z(v[i].name), g);
 		}
-	for (i = 0; i < c->nbackends; i++)
-		if (longer[i] && v[i].level < BACKEND_NUMBER) {
-			v[i].level++;
-			v[i].name = backend_name(x, c->backends[i],
-			    v[i].level);
-			changed = true;
-		}
-	free(longer);
+		g->n++;
+		if (g->owner == 0 && backend_by_right(c, v, i))
+			g->owner = i + 1;
+	}
+	for (i = 0; i < c->nbackends; i++) {
+		g = map_get(names, span_z(v[i].name));
+		if (g->n == 1 || g->owner == i + 1 ||
+		    v[i].level == BACKEND_NUMBER)
+			continue;
+		v[i].level++;
+		v[i].name = backend_name(x, c->backends[i], v[i].level);
+		changed = true;
+	}
+	free(groups);
+	map_free(names);
 	return changed;
 }
 

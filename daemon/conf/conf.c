@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/map.h"
 #include "base/xmalloc.h"
 #include "conf/backend.h"
@@ -57,6 +56,24 @@ conf_number(void *arg, const char *model)
 	return conf_names_add(arg, model);
 }
 
+/* Models that only stand for another one get its tiers. */
+static void
+conf_alias_routes(struct load *x)
+{
+	struct conf *c = x->c;
+	struct route *r, *to;
+	unsigned i;
+
+	for (i = 0; i < c->ndeploys; i++) {
+		if (x->aliases[i] == NULL)
+			continue;
+		r = route_table_get(c->routes, c->deploys[i]->model);
+		to = route_table_get(c->routes, x->aliases[i]);
+		if (r->ntiers == 0 && to != NULL && to->ntiers != 0)
+			route_table_alias(c->routes, r, to);
+	}
+}
+
 static void
 conf_build_routes(struct load *x, const struct conf_override *ov, unsigned n)
 {
@@ -71,6 +88,7 @@ conf_build_routes(struct load *x, const struct conf_override *ov, unsigned n)
 		conf_weigh(x, r);
 	route_table_seal(c->routes);
 	route_table_number(c->routes, conf_number, x->world->names);
+	conf_alias_routes(x);
 	override_apply_all(x, ov, n);
 }
 
@@ -109,9 +127,9 @@ conf_build(struct conf_world *w, const struct conf_options *o,
 	x.env = map_new();
 	x.unset = map_new();
 	x.ids = map_new();
+	x.backends = map_new();
 	if (o->path != NULL)
 		c->path = arena_strn(&c->arena, o->path, strlen(o->path));
-	c->loaded_ns = clock_wall_ns();
 	if (load_tree(&x)) {
 		settings_apply(&x);
 		entry_build_all(&x);
@@ -126,8 +144,10 @@ conf_build(struct conf_world *w, const struct conf_options *o,
 	map_free(x.env);
 	map_free(x.unset);
 	map_free(x.ids);
+	map_free(x.backends);
 	free(x.weights);
 	free(x.tpms);
+	free(x.aliases);
 	arena_fini(&x.nodes);
 	if (!ok) {
 		conf_free(w, c);
@@ -151,9 +171,13 @@ conf_again(struct conf_world *w, const struct conf *base,
     const struct conf_options *o, const struct conf_override *ov,
     unsigned nov, struct conf_remarks *remarks)
 {
+	struct conf *c;
+
 	base->sources->closed = true;
-	return conf_build(w, o, source_set_ref(base->sources), ov, nov,
-	    remarks);
+	c = conf_build(w, o, source_set_ref(base->sources), ov, nov, remarks);
+	if (c != NULL)
+		c->loaded_ns = base->loaded_ns;
+	return c;
 }
 
 struct conf *

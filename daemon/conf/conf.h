@@ -12,62 +12,14 @@
 #include <stdint.h>
 
 #include "access/key.h"
-#include "access/limit.h"
+#include "conf/limits.h"
+#include "conf/remark.h"
+#include "conf/world.h"
 #include "route/deploy.h"
 #include "route/table.h"
 
 struct json_object;
-struct map;
 struct source_set;
-
-/* A remark about the file: shown all at once, with a caret. */
-enum conf_level { CONF_ERROR, CONF_WARNING };
-struct conf_remark {
-	enum conf_level	 level;
-	char		*file;		/* as given on the command line */
-	unsigned	 line;		/* from 1; 0: about the whole file */
-	unsigned	 column;	/* from 1, in characters */
-	unsigned	 width;		/* of the caret, at least 1 */
-	char		*key;		/* "model_list[2].litellm_params.model" */
-	char		*text;		/* one sentence without a full stop */
-	char		*hint;		/* next step, or NULL */
-	char		*source;	/* that line, secrets masked, or NULL */
-	unsigned	 more;		/* the same again elsewhere */
-	unsigned	 order;		/* of its file, for sorting */
-};
-
-/* At most CONF_REMARKS_MAX are kept; the others only count. */
-#define CONF_REMARKS_MAX	1000
-struct conf_remarks {
-	struct conf_remark	*v;
-	unsigned		 n;
-	unsigned		 errors;
-	unsigned		 warnings;
-};
-
-/* Design.md section 5's table; every value is a key of llmd_settings. */
-struct conf_limits {
-	uint32_t	head_ms;		/* 10,000 */
-	uint32_t	body_idle_ms;		/* 30,000 */
-	uint32_t	body_min_rate;		/* 1,000 B/s */
-	uint32_t	idle_ms;		/* 75,000 */
-	uint32_t	write_ms;		/* 60,000 */
-	uint32_t	linger_ms;		/* 2,000 */
-	uint64_t	body_max;		/* 64 MiB */
-	uint64_t	body_total_max;		/* 512 MiB in the process */
-	uint32_t	queue_max;		/* 256 KiB output queued */
-	uint32_t	connect_ms;		/* 5,000 */
-	uint32_t	tls_ms;			/* 10,000 */
-	uint32_t	first_event_ms;		/* 600,000, streams */
-	uint32_t	gap_ms;			/* 300,000 between events */
-	uint32_t	total_ms;		/* request_timeout: 6,000,000 */
-	uint32_t	stream_commit_ms;	/* 45,000 */
-	uint32_t	keepalive_ms;		/* 15,000 comments */
-	uint32_t	event_max;		/* 16 MiB one upstream event */
-	uint64_t	reply_max;		/* 64 MiB non-stream reply */
-	uint32_t	pool_idle_ms;		/* 50,000 */
-	uint32_t	connections;		/* 0: from RLIMIT_NOFILE */
-};
 
 /* A runtime override of a route: "upstream@backend" or a model's name each;
  * one target is one tier. */
@@ -80,7 +32,7 @@ struct conf_override {
 struct conf {
 	uint64_t		 rev;
 	char			*path;		/* as given */
-	uint64_t		 loaded_ns;	/* wall clock */
+	uint64_t		 loaded_ns;	/* wall clock, by the caller */
 
 	/* Where to listen; host NULL: loopback. */
 	char			**hosts;
@@ -104,13 +56,13 @@ struct conf {
 	bool			 json_logs;
 	int			 log_level;	/* enum log_level */
 	bool			 drop_params;
-	bool			 always_usage;	/* always_include_stream_usage */
+	bool			 always_usage;	/* at each stream's end */
 	uint32_t		 rpm;		/* of the gateway, 0 = none */
 	struct conf_limits	 limits;
 
 	struct key_table	 keys;
 	struct route_table	*routes;
-	struct deploy		**deploys;	/* file order, skipped ones too */
+	struct deploy		**deploys;	/* file order, skipped too */
 	unsigned		 ndeploys;
 	struct backend		**backends;
 	unsigned		 nbackends;
@@ -120,34 +72,6 @@ struct conf {
 	struct source_set	*sources;	/* the texts it was made from */
 	/* Backing memory of all strings above. */
 	struct arena		 arena;
-};
-
-/*
- * The private copy of the environment, taken at start; secrets that were used
- * are overwritten in the process's own block by conf_env_seal.
- */
-struct conf_env;
-struct conf_env	*conf_env_new(char **environ);
-void		 conf_env_free(struct conf_env *e);
-/* Value or NULL. */
-const char	*conf_env_get(const struct conf_env *e, const char *name);
-void		 conf_env_seal(struct conf_env *e, char **environ);
-
-/*
- * Names that outlive snapshots: records carry them as 16-bit numbers.  Only
- * main writes; id 0 is "-".  When full (65,535) everything new is 0.
- */
-struct conf_names;
-struct conf_names *conf_names_new(void);
-void		 conf_names_free(struct conf_names *n);
-uint16_t	 conf_names_add(struct conf_names *n, const char *name);
-const char	*conf_names_get(const struct conf_names *n, uint16_t id);
-
-/* What lives longer than one snapshot; owned by main. */
-struct conf_world {
-	struct conf_env		*env;
-	struct conf_names	*names;
-	struct map		*states;	/* deployment id -> deploy_state */
 };
 
 /* Command line over file: what is set here wins. */

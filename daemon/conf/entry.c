@@ -137,6 +137,30 @@ entry_set_plain(struct entry *b)
 	d->weight = 1;
 }
 
+/*
+ * The model that LiteLLM's complexity router falls back to: here it answers
+ * everything.  NULL if this is no such entry.
+ */
+static const char *
+entry_alias(const struct entry *b)
+{
+	const struct yaml_node *n, *config;
+
+	if (b->match.p == NULL || strcmp(b->match.p->name, "auto_router") != 0)
+		return NULL;
+	config = yaml_get(b->params, "complexity_router_config");
+	n = yaml_get(b->params, "complexity_router_default_model");
+	if (yaml_is_null(n))
+		n = yaml_get(config, "default_model");
+	if (yaml_is_null(n))
+		n = yaml_get(yaml_get(config, "tiers"), "MEDIUM");
+	if (!yaml_is_null(n) && n->kind == YAML_LIST && n->n != 0)
+		n = n->items[0];
+	if (yaml_is_null(n) || n->kind != YAML_TEXT)
+		return NULL;
+	return n->text;
+}
+
 /* The provider's part in whether it can be used. */
 static void
 entry_set_provider(struct entry *b, const struct remark_mark *at)
@@ -159,7 +183,9 @@ entry_set_provider(struct entry *b, const struct remark_mark *at)
 	else
 		entry_refuse(b, DEPLOY_SKIPPED, at, arena_printf(a,
 		    "provider %s needs %s, which llmd does not have",
-		    p->name, p->wire), NULL);
+		    p->name, p->wire), entry_alias(b) == NULL ? NULL :
+		    arena_printf(a, "model '%s' answers all of it",
+		    entry_alias(b)));
 	if (*b->match.upstream == '\0')
 		entry_refuse(b, DEPLOY_SKIPPED, at, arena_printf(a,
 		    "no model name after '%s/'", p->name),
@@ -244,6 +270,8 @@ entry_build(struct entry *b)
 	entry_set_id(b);
 	x->weights = xreallocarray(x->weights, n, sizeof(*x->weights));
 	x->tpms = xreallocarray(x->tpms, n, sizeof(*x->tpms));
+	x->aliases = xreallocarray(x->aliases, n, sizeof(*x->aliases));
+	x->aliases[n - 1] = entry_alias(b);
 	x->weights[n - 1] = b->e.weight;
 	x->tpms[n - 1] = b->e.tpm;
 	entry_append(x, d);

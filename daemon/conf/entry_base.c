@@ -97,7 +97,7 @@ entry_verify(struct entry *b, bool *verify, const char **ca)
 	if (yaml_is_null(n) || n->kind != YAML_TEXT ||
 	    yaml_bool(n, verify))
 		return;
-	*ca = load_path(b->x, n->text);
+	*ca = n->text;
 }
 
 static void

@@ -412,7 +412,7 @@ load_resolve_text(struct load *x, struct yaml_node *n, const char *key)
 	if (strncmp(n->text, load_prefix, sizeof(load_prefix) - 1) != 0) {
 		load_check_text(x, n, key);
 		/* Shorter ones are placeholders: "dummy", "none". */
-		if (strlen(n->text) >= 16 && (strcmp(key, "api_key") == 0 ||
+		if (strlen(n->text) >= 20 && (strcmp(key, "api_key") == 0 ||
 		    strcmp(key, "master_key") == 0))
 			x->literal_secret = true;
 		return;

@@ -18,13 +18,15 @@ struct load {
 	struct arena		 nodes;		/* of the tree */
 	struct yaml_node	*root;		/* a mapping, never NULL */
 	struct remark_mark	 at;		/* the whole file */
-	struct map		*env;		/* env_file, environment_variables */
-	struct map		*unset;		/* variable -> remark index + 1 */
+	struct map		*env;		/* over the process's own */
+	struct map		*unset;		/* name -> remark + 1 */
 	struct map		*ids;		/* deployments of this load */
+	struct map		*backends;	/* by what makes them one */
 	struct schema_extra	 extra;
 	struct schema_ctx	 schema;
 	double			*weights;	/* as given, by deployment */
 	uint32_t		*tpms;
+	const char		**aliases;	/* the model that serves it */
 	bool			 literal_secret; /* a key stands in the file */
 };
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/jscan.h"
 #include "base/xmalloc.h"
 #include "proto/text.h"
 
@@ -40,11 +41,12 @@ remark_break(const char *p, const char *end)
 static struct span
 remark_line(struct span text, unsigned line)
 {
-	const char *p = text.p, *end = text.p + text.n, *start, *next;
+	const char *p = text.p, *end, *start, *next;
 	unsigned n = 1;
 
 	if (p == NULL || line == 0)
 		return SPAN_NONE;
+	end = p + text.n;
 	if (text.n >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
 		p += 3;
 	for (start = p; p < end; p = next) {
@@ -107,7 +109,8 @@ remark_is_reference(const char *p)
 {
 	while (*p == ' ' || *p == '"' || *p == '\'')
 		p++;
-	return *p == '\0' || strncmp(p, "os.environ", 10) == 0 || *p == '$' ||
+	return *p == '\0' || strncmp(p, "os.environ", 10) == 0 ||
+	    (*p == '$' && strstr(p, ":-") == NULL) ||
 	    strncmp(p, "env(", 4) == 0;
 }
 
@@ -172,6 +175,9 @@ remark_source(const struct remark_mark *at)
 	for (p = line; *p != '\0'; p++)
 		if (*p == '\t')
 			*p = ' ';
+	/* Whoever shows it may count on UTF-8. */
+	for (p = line; (p += jscan_utf8_valid(p, strlen(p))), *p != '\0';)
+		*p = '?';
 	remark_mask(line);
 	return line;
 }
@@ -223,7 +229,7 @@ remark_add(struct conf_remarks *r, enum conf_level level,
 	m->key = key != NULL ? xstrdup(key) : NULL;
 	m->hint = hint != NULL ? xstrdup(hint) : NULL;
 	m->width = 1;
-	if (at != NULL && at->file != NULL) {
+	if (at != NULL && at->file != NULL && *at->file->path != '\0') {
 		m->file = xstrdup(at->file->path);
 		m->order = at->file->order;
 		m->line = at->line;

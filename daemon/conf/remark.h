@@ -6,7 +6,31 @@
 #include <stddef.h>
 
 #include "base/str.h"
-#include "conf/conf.h"
+
+/* A remark about the file: shown all at once, with a caret. */
+enum conf_level { CONF_ERROR, CONF_WARNING };
+struct conf_remark {
+	enum conf_level	 level;
+	char		*file;		/* as given on the command line */
+	unsigned	 line;		/* from 1; 0: about the whole file */
+	unsigned	 column;	/* from 1, in characters */
+	unsigned	 width;		/* of the caret, at least 1 */
+	char		*key;		/* "model_list[2].model_name" */
+	char		*text;		/* one sentence without a full stop */
+	char		*hint;		/* next step, or NULL */
+	char		*source;	/* that line, secrets masked, or NULL */
+	unsigned	 more;		/* the same again elsewhere */
+	unsigned	 order;		/* of its file, for sorting */
+};
+
+/* At most CONF_REMARKS_MAX are kept; the others only count. */
+#define CONF_REMARKS_MAX	1000
+struct conf_remarks {
+	struct conf_remark	*v;
+	unsigned		 n;
+	unsigned		 errors;
+	unsigned		 warnings;
+};
 
 /* A text with a name: a file, standard input, the command line. */
 struct remark_file {

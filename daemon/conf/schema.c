@@ -80,12 +80,15 @@ const char *
 schema_nearest(const char *word, const char *const *words, size_t n)
 {
 	const char *best = NULL;
-	int d, least = (int)strlen(word) / 3 + 1;
+	int d, len, least = (int)strlen(word) / 3 + 1;
 	size_t i;
 
 	if (least > 3)
 		least = 3;
 	for (i = 0; i < n; i++) {
+		len = (int)strlen(words[i]);
+		if (abs(len - (int)strlen(word)) >= least)
+			continue;
 		d = text_distance(word, words[i]);
 		if (d < least) {
 			least = d;

@@ -70,7 +70,8 @@ const struct schema_row schema_params_rows[] = {
 	CODE("headers", MAP, NULL, "As extra_headers."),
 	CODE("extra_body", MAP, NULL, "Members added to the body."),
 	CODE("ssl_verify", STR, "true", "false, or a file of trusted "
-	    "certificates for an https backend."),
+	    "certificates for an https backend, relative to where llmd "
+	    "runs."),
 	ACTS("rpm", U32, ENTRY, schema_entry, rpm, 0, 268435455, "0",
 	    "Requests a minute at most, and the weight; 0: no limit."),
 	ACTS("weight", NUM, ENTRY, schema_entry, weight, 0, 1e9, "1",

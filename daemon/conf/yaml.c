@@ -98,6 +98,10 @@ yaml_syntax_error(struct yaml_ctx *x)
 	if (c == '\t') {
 		problem = "a tab cannot indent YAML";
 		hint = "use spaces";
+	} else if (strstr(problem, "unexpected end of stream") != NULL &&
+	    p->context != NULL) {
+		m = yaml_mark(x, &p->context_mark, NULL);
+		problem = "the quote that begins here is never closed";
 	} else if (strstr(problem, "alphabetic or numeric") != NULL)
 		hint = "a value that begins with * or & must be quoted: \"*\"";
 	else if (strstr(problem, "mapping values") != NULL)
@@ -270,7 +274,7 @@ yaml_list(struct yaml_ctx *x, const yaml_event_t *start, unsigned depth)
 struct yaml_build {
 	struct yaml_node *n;
 	unsigned	  cap;
-	struct map	 *index;	/* key -> position + 1, once it is big */
+	struct map	 *index;	/* key -> position + 1, if big */
 };
 
 static struct yaml_pair *

@@ -146,6 +146,23 @@ yaml_number(const struct yaml_node *n, double *v)
 	return isfinite(*v);
 }
 
+/* True for what PyYAML takes for an integer, but for sexagesimal ones. */
+static bool
+yaml_plain_int(const char *s)
+{
+	if (*s == '-' || *s == '+')
+		s++;
+	if (s[0] == '0' && s[1] == 'x')
+		return s[2] != '\0' &&
+		    s[2 + strspn(s + 2, "0123456789abcdefABCDEF_")] == '\0';
+	if (s[0] == '0' && s[1] == 'b')
+		return s[2] != '\0' && s[2 + strspn(s + 2, "01_")] == '\0';
+	if (s[0] == '0')
+		return s[1 + strspn(s + 1, "01234567_")] == '\0';
+	return *s >= '1' && *s <= '9' &&
+	    s[strspn(s, "0123456789_")] == '\0';
+}
+
 /* True for what PyYAML takes for a float: it needs the point, and a sign in
  * the exponent. */
 static bool
@@ -157,6 +174,18 @@ yaml_plain_float(const char *s)
 		return false;
 	e = strpbrk(s, "eE");
 	return e == NULL || e[1] == '-' || e[1] == '+';
+}
+
+/* A decimal integer that is too large for a double's precision, as it is
+ * written. */
+static void
+yaml_json_digits(const char *s, struct buf *b)
+{
+	if (*s == '-')
+		buf_lit(b, "-");
+	for (s += *s == '-' || *s == '+'; *s != '\0'; s++)
+		if (*s != '_')
+			buf_add(b, s, 1);
 }
 
 static void
@@ -173,16 +202,18 @@ yaml_json_text(const struct yaml_node *n, struct buf *b)
 		buf_addz(b, v ? "true" : "false");
 		return;
 	}
-	if (n->plain && yaml_number(n, &d)) {
-		if (strpbrk(n->text, ".") == NULL &&
-		    strpbrk(n->text, "eE") == NULL && fabs(d) < 9e15) {
+	if (n->plain && yaml_plain_int(n->text) && yaml_number(n, &d)) {
+		if (fabs(d) < 9e15)
 			jout_i64(b, (int64_t)d);
-			return;
-		}
-		if (yaml_plain_float(n->text)) {
+		else if (n->text[strspn(n->text, "+-")] != '0')
+			yaml_json_digits(n->text, b);
+		else
 			jout_double(b, d);
-			return;
-		}
+		return;
+	}
+	if (n->plain && yaml_plain_float(n->text) && yaml_number(n, &d)) {
+		jout_double(b, d);
+		return;
 	}
 	jout_strz(b, n->text);
 }

@@ -81,7 +81,7 @@ struct deploy {
 	int			 order;		/* tier, lower first */
 	uint32_t		 rpm;		/* hard limit, 0 = none */
 	uint32_t		 timeout_ms;	/* whole call, 0 = global */
-	uint32_t		 stream_timeout_ms; /* first event, 0 = global */
+	uint32_t		 stream_timeout_ms; /* first event, or 0 */
 	int			 max_tokens;	/* 0 = no default */
 	bool			 drop_params;
 	uint32_t		 ctx;		/* model_info, 0 = unknown */

@@ -178,6 +178,22 @@ route_table_override(struct route_table *t, struct route *r,
 	r->runtime = true;
 }
 
+void
+route_table_alias(struct route_table *t, struct route *r,
+    const struct route *to)
+{
+	struct route_tier *tier;
+	unsigned i, k;
+
+	(void)t;
+	table_clear_tiers(r);
+	for (i = 0; i < to->ntiers; i++) {
+		tier = table_tier_new(r);
+		for (k = 0; k < to->tiers[i].n; k++)
+			table_tier_add(tier, to->tiers[i].deploys[k]);
+	}
+}
+
 /* Longest literal part first, then fewer stars, then by name. */
 static int
 table_cmp_pattern(const void *a, const void *b)

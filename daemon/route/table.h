@@ -53,6 +53,9 @@ void		 route_table_add(struct route_table *t,
 void		 route_table_override(struct route_table *t, struct route *r,
 		    const struct deploy ***tiers, const unsigned *n,
 		    unsigned ntiers);
+/* Gives r the tiers of another route, to stay with it. */
+void		 route_table_alias(struct route_table *t, struct route *r,
+		    const struct route *to);
 /* Sorts tiers and patterns; call once after the last add. */
 void		 route_table_seal(struct route_table *t);
 /*
