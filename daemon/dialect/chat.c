@@ -151,6 +151,9 @@ chat_error_plain_set(struct chat_error *e, struct span raw)
 		s[i] = raw.p[i] == '\0' ? ' ' : raw.p[i];
 	s[n] = '\0';
 	chat_error_cut(s);
+	if (strcasestr(s, "<html") != NULL ||
+	    strcasestr(s, "<!doctype") != NULL)
+		return;
 	chat_error_mask(s);
 	s[sizeof(e->text) - 1] = '\0';
 	memcpy(e->text, s, strlen(s) + 1);

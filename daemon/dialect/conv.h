@@ -60,7 +60,8 @@ struct chat_body {
 	struct iovec	 iov[CHAT_BODY_IOV];
 	int		 niov;
 	size_t		 len;
-	/* Said to the client as x-llmd-warning, or NULL. */
+	/* Said to the client as x-llmd-warning, or NULL:
+	 * tool_choice_emulated, response_format_after_tools. */
 	const char	*warning;
 };
 
@@ -128,7 +129,9 @@ struct conv_facts {
 	enum chat_finish	 finish;
 	uint32_t		 events;	/* upstream events seen */
 	bool			 reusable;	/* the connection may be kept */
-	const char		*warning;	/* x-llmd-warning, or NULL */
+	/* As chat_body's, but known only later: upstream_repeat_cut,
+	 * tool_choice_not_followed. */
+	const char		*warning;
 	struct chat_error	 error;		/* CONV_ERROR */
 };
 const struct conv_facts *conv_facts(const struct conv *c);

@@ -3,7 +3,8 @@
 
 #include "base/jscan.h"
 
-#define NDJSON_KEEP	16384
+/* A stream that idles holds no more of a buffer than this. */
+#define NDJSON_KEEP	1024
 
 /* Trims a line to its value; false if nothing is left. */
 static bool

@@ -14,7 +14,10 @@ int	 ollama_encode(struct chat_req *r, const struct chat_target *t,
 /* ollama_options.c: appends ,"options":{..} and the members beside it
  * (keep_alive, think, format, truncate, shift). */
 int	 ollama_options(const struct chat_req *r, const struct chat_target *t,
-	    struct buf *b, struct chat_error *e);
+	    struct arena *a, struct buf *b, struct chat_error *e);
+/* ollama_req.c: a deployment's default, padded for jscan; or absent. */
+struct span ollama_default(const struct chat_target *t, const char *name,
+	    struct arena *a);
 /* ollama_msg.c: appends the array; lead, if not absent, is the inside of the
  * text of a system message in front. */
 int	 ollama_messages(const struct chat_req *r, struct span lead,

@@ -186,10 +186,11 @@ ollama_top(const struct chat_req *r, const struct chat_target *t,
 
 int
 ollama_options(const struct chat_req *r, const struct chat_target *t,
-    struct buf *b, struct chat_error *e)
+    struct arena *a, struct buf *b, struct chat_error *e)
 {
 	struct ollama_opts o = { .b = b };
 	const struct span *v;
+	struct span def;
 	const char *name;
 	unsigned i;
 
@@ -214,6 +215,9 @@ ollama_options(const struct chat_req *r, const struct chat_target *t,
 		if (name != NULL)
 			ollama_option(&o, name, t->params[i].json);
 	}
+	def = ollama_default(t, "options", a);
+	if (def.p != NULL && ollama_options_own(&o, def, e) == -1)
+		return -1;
 	if (o.n != 0)
 		buf_lit(b, "}");
 	ollama_top(r, t, b);

@@ -262,7 +262,9 @@ ollama_report(struct conv *c, const struct ollama_line *l)
 {
 	struct chat_error e;
 
-	c->facts.events++;
+	/* A line that says nothing is no answer (an empty JSON object). */
+	if (jscan_is_obj(l->message) || l->done)
+		c->facts.events++;
 	if (l->error.p != NULL) {
 		chat_error_set(&e, ERR_UPSTREAM, NULL, NULL);
 		ollama_error(l->error, 0, &e);

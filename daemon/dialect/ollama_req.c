@@ -6,6 +6,8 @@
 #include "dialect/ollama.h"
 
 #include "base/jout.h"
+#include "dialect/openai.h"
+#include "dialect/param.h"
 
 /* Parameters that Ollama's API cannot express, or not yet through us. */
 static int
@@ -115,7 +117,8 @@ ollama_piece(struct chat_body *out, const char *p, size_t n)
 /* Everything behind the messages. */
 static int
 ollama_rest(const struct chat_req *r, const struct chat_target *t,
-    int tools, bool format, struct buf *b, struct chat_error *e)
+    struct arena *a, int tools, bool format, struct buf *b,
+    struct chat_error *e)
 {
 	if (tools > 0 && ollama_tools(r, b, e) == -1)
 		return -1;
@@ -126,23 +129,30 @@ ollama_rest(const struct chat_req *r, const struct chat_target *t,
 		else
 			buf_adds(b, r->schema);
 	}
-	if (ollama_options(r, t, b, e) == -1)
+	if (ollama_options(r, t, a, b, e) == -1)
 		return -1;
 	buf_lit(b, "}");
 	return 0;
 }
 
-/* The head, the messages and the rest in b; *from..*to are where the client's
- * own bytes belong, if they serve. */
+/* The head, the messages and the rest in b; *cut is where the client's own
+ * bytes belong if they serve, else 0. */
 static int
 ollama_build(const struct chat_req *r, const struct chat_target *t,
-    struct buf *b, size_t *cut, struct chat_body *out, struct chat_error *e)
+    struct arena *a, struct buf *b, size_t *cut, struct chat_body *out,
+    struct chat_error *e)
 {
 	struct buf lead = { 0 };
 	bool format, plain = ollama_messages_plain(r);
 	struct span text = SPAN_NONE;
 	int tools, k;
 
+	/* To Ollama an empty list means: load the model, say nothing. */
+	if (r->nmsgs == 0) {
+		chat_error_set(e, ERR_INVALID_PARAM, "messages",
+		    "'messages' must not be empty.");
+		return -1;
+	}
 	if ((tools = ollama_tools_count(r, t->drop_params, e)) == -1)
 		return -1;
 	ollama_conflict(r, &tools, &format, out);
@@ -164,7 +174,7 @@ ollama_build(const struct chat_req *r, const struct chat_target *t,
 		buf_lit(b, ",\"stream\":false,\"messages\":");
 	*cut = 0;
 	k = 0;
-	if (plain && r->nmsgs != 0) {
+	if (plain) {
 		buf_lit(b, "[");
 		if (text.p != NULL) {
 			buf_lit(b, "{\"role\":\"system\",\"content\":\"");
@@ -176,21 +186,46 @@ ollama_build(const struct chat_req *r, const struct chat_target *t,
 		k = ollama_messages(r, text, b, e);
 	}
 	buf_fini(&lead);
-	return k == -1 ? -1 : ollama_rest(r, t, tools, format, b, e);
+	return k == -1 ? -1 : ollama_rest(r, t, a, tools, format, b, e);
+}
+
+struct span
+ollama_default(const struct chat_target *t, const char *name,
+    struct arena *a)
+{
+	struct span v;
+	unsigned i;
+	char *p;
+
+	for (i = 0; i < t->nparams; i++) {
+		v = t->params[i].json;
+		if (strcmp(t->params[i].name, name) != 0)
+			continue;
+		p = arena_zalloc(a, v.n + JSCAN_PAD);
+		memcpy(p, v.p, v.n);
+		return (struct span){ p, v.n };
+	}
+	return SPAN_NONE;
 }
 
 int
-ollama_encode(struct chat_req *r, const struct chat_target *t,
+ollama_encode(struct chat_req *req, const struct chat_target *t,
     struct arena *a, struct chat_body *out, struct chat_error *e)
 {
+	struct chat_req own = *req, *r = &own;
 	struct buf b = { 0 };
+	struct span v;
 	size_t cut;
 	char *p;
 
 	out->path = "/api/chat";
 	if (ollama_check(r, t->drop_params, e) == -1)
 		return -1;
-	if (ollama_build(r, t, &b, &cut, out, e) == -1) {
+	v = ollama_default(t, "response_format", a);
+	if (r->format_raw.p == NULL && v.p != NULL &&
+	    openai_decode_format(r, v, e) == -1)
+		return -1;
+	if (ollama_build(r, t, a, &b, &cut, out, e) == -1) {
 		buf_fini(&b);
 		return -1;
 	}

@@ -271,7 +271,7 @@ openai_number(struct span *slot, struct span v, const char *param,
 	double d;
 
 	if (!jscan_is_num(v) || !jscan_double(v, &d) ||
-	    (integer && (d > 9e15 || d < -9e15 ||
+	    (integer && (d > 9.2e18 || d < -9.2e18 ||
 	    d != (double)(int64_t)d)))
 		return openai_refuse(e, param, integer ?
 		    "must be an integer" : "must be a number");

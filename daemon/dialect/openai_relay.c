@@ -46,9 +46,10 @@ relay_edit(struct relay *r, const char *p, size_t n, struct span with)
 	r->n++;
 }
 
-/* Copies the document to out with the edits made. */
+/* Copies the document to out with the edits made; event: as one line. */
 static void
-relay_write(const struct relay *r, struct span doc, struct buf *out)
+relay_write(const struct relay *r, struct span doc, bool event,
+    struct buf *out)
 {
 	const char *p = doc.p, *end = doc.p + doc.n;
 	size_t from = out->n;
@@ -64,7 +65,7 @@ relay_write(const struct relay *r, struct span doc, struct buf *out)
 	}
 	buf_add(out, p, (size_t)(end - p));
 	/* An event of several data lines: its line ends are white space. */
-	if (memchr(doc.p, '\n', doc.n) != NULL)
+	if (event && memchr(doc.p, '\n', doc.n) != NULL)
 		for (q = out->p + from; (q = memchr(q, '\n',
 		    (size_t)(out->p + out->n - q))) != NULL; q++)
 			*q = ' ';
@@ -396,7 +397,7 @@ openai_relay(struct conv *c, char *p, size_t n, struct buf *out)
 	}
 	buf_need(out, n + c->model.n + 64);
 	buf_lit(out, "data: ");
-	relay_write(&r, t.object, out);
+	relay_write(&r, t.object, true, out);
 	buf_lit(out, "\n\n");
 	return 0;
 }
@@ -431,7 +432,7 @@ openai_relay_whole(struct conv *c, char *p, size_t n, struct buf *out)
 	if (t.usage.p != NULL && openai_usage_read(t.usage, &u))
 		c->facts.usage = u;
 	buf_need(out, n + c->model.n + 64);
-	relay_write(&r, t.object, out);
+	relay_write(&r, t.object, false, out);
 	conv_done(c);
 	return 0;
 }

@@ -8,7 +8,8 @@
 
 #include "base/jscan.h"
 
-#define SSE_KEEP	16384
+/* A stream that idles holds no more of a buffer than this. */
+#define SSE_KEEP	1024
 
 /* The end of the line at p, or NULL: it is not in these n bytes. */
 static char *
