@@ -16,13 +16,14 @@
 
 #define PUMP_FAST_MS	50
 #define PUMP_SLOW_MS	1000
+/* Progress when nobody watches: what `llmctl ps` shows is this old. */
+#define PUMP_PROGRESS_MS 1000
 
 struct pump {
 	struct live	*live;
 	struct reqlog	*reqlog;
 	struct ring	*rings[PUMP_RINGS];
 	unsigned	 n;
-	int		 wake_fd;
 	struct event	*wake;
 	struct event	*timer;
 	uint32_t	 progress_ms;
@@ -57,7 +58,6 @@ pump_new(struct event_base *base, int wake_fd, struct live *l,
 
 	p->live = l;
 	p->reqlog = q;
-	p->wake_fd = wake_fd;
 	p->timer = event_new(base, -1, EV_PERSIST, pump_timer_cb, p);
 	if (p->timer == NULL)
 		fatalx("event_new");
@@ -88,7 +88,8 @@ pump_add(struct pump *p, struct ring *r)
 {
 	if (p->n == PUMP_RINGS)
 		fatalx("more than %d rings", PUMP_RINGS);
-	ring_want_progress(r, p->progress_ms);
+	ring_want_progress(r, p->progress_ms != 0 ? p->progress_ms :
+	    PUMP_PROGRESS_MS);
 	p->rings[p->n++] = r;
 }
 
@@ -113,7 +114,8 @@ pump_watch(struct pump *p, uint32_t progress_ms)
 
 	p->progress_ms = progress_ms;
 	for (i = 0; i < p->n; i++)
-		ring_want_progress(p->rings[i], progress_ms);
+		ring_want_progress(p->rings[i], progress_ms != 0 ?
+		    progress_ms : PUMP_PROGRESS_MS);
 	pump_pace(p);
 }
 

@@ -26,7 +26,8 @@ void		 pump_free(struct pump *p);
 void		 pump_add(struct pump *p, struct ring *r);
 /* Folds in everything that is there now, in the order of its times. */
 void		 pump_run(struct pump *p);
-/* Somebody watches and wants progress every so many ms; 0: nobody. */
+/* Somebody watches and wants progress every so many ms; 0: nobody (then it
+ * comes each second). */
 void		 pump_watch(struct pump *p, uint32_t progress_ms);
 /* Looks again whether a request log is written. */
 void		 pump_pace(struct pump *p);

@@ -57,11 +57,11 @@ struct record {
 			uint32_t	events;
 			uint16_t	model;		/* public name */
 			uint16_t	deploy;		/* upstream@backend */
-			uint16_t	key;		/* conf_names of its id */
+			uint16_t	key;		/* name of its id */
 			uint16_t	port;		/* client's */
 			uint8_t		finish;		/* enum chat_finish */
-			uint8_t		front;		/* 0 openai, 1 control */
-			uint8_t		addr[16];	/* client's, v4-mapped */
+			uint8_t		front;		/* 1: control */
+			uint8_t		addr[16];	/* v4-mapped */
 		};
 		struct {
 			uint8_t		note;		/* enum record_note */

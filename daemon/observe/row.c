@@ -9,6 +9,7 @@
 #include "base/jout.h"
 #include "observe/live.h"
 #include "proto/errors.h"
+#include "proto/text.h"
 
 /* By enum chat_finish. */
 static const char *const row_finishes[] = {
@@ -63,13 +64,52 @@ row_tps(const struct live_row *r)
 	return (double)r->out * 1e9 / (double)(end - r->first_ns);
 }
 
+/*
+ * A JSON string that is safe to print as it stands: what could drive a
+ * terminal or end a line (C1, bidi, line separators, DEL) is \uNNNN too.
+ */
+static void
+row_text(struct buf *b, struct span s)
+{
+	const char *p = s.p, *end = s.p + s.n, *from = s.p;
+	uint32_t ch, low;
+	size_t n;
+
+	for (; p < end; p += n) {
+		n = text_decode(p, (size_t)(end - p), &ch);
+		if (n == 0) {
+			n = 1;		/* jout makes U+FFFD of it */
+			continue;
+		}
+		if (ch < 0x20 || !text_char_unsafe(ch))
+			continue;
+		jout_text(b, (struct span){ from, (size_t)(p - from) });
+		from = p + n;
+		low = ch - 0x10000;
+		if (ch < 0x10000)
+			buf_addf(b, "\\u%04x", ch);
+		else
+			buf_addf(b, "\\u%04x\\u%04x", 0xd800 | low >> 10,
+			    0xdc00 | (low & 0x3ff));
+	}
+	jout_text(b, (struct span){ from, (size_t)(end - from) });
+}
+
+static void
+row_span(struct buf *b, struct span s)
+{
+	buf_lit(b, "\"");
+	row_text(b, s);
+	buf_lit(b, "\"");
+}
+
 static void
 row_str(struct buf *b, const char *s)
 {
 	if (s == NULL)
 		buf_lit(b, "null");
 	else
-		jout_strz(b, s);
+		row_span(b, span_z(s));
 }
 
 void
@@ -101,7 +141,7 @@ row_json_served(struct buf *b, const struct live *l, const struct live_row *r)
 	at = label == NULL ? NULL : strrchr(label, '@');
 	buf_lit(b, ",\"upstream\":");
 	if (at != NULL)
-		jout_str(b, (struct span){ label, (size_t)(at - label) });
+		row_span(b, (struct span){ label, (size_t)(at - label) });
 	else
 		row_str(b, label);
 	buf_lit(b, ",\"backend\":");
@@ -171,7 +211,7 @@ row_error(struct buf *b, const struct live_row *r)
 	buf_lit(b, "{\"code\":");
 	jout_strz(b, e->code);
 	buf_lit(b, ",\"message\":");
-	jout_strz(b, r->error_text != NULL ? r->error_text : e->text);
+	row_str(b, r->error_text != NULL ? r->error_text : e->text);
 	buf_lit(b, "}");
 }
 
