@@ -87,7 +87,13 @@ link_fail(struct link *l, enum upstream_end how, const char *what)
 	const struct link_ops *ops = l->ops;
 	void *owner = l->owner;
 
-	snprintf(l->why, sizeof l->why, "%s", what);
+	/* Until the tunnel is asked for it is the proxy that failed. */
+	if (l->pool->proxied && l->state <= LINK_CONNECT)
+		snprintf(l->why, sizeof l->why, "%s (the proxy %s:%u of "
+		    "HTTPS_PROXY)", what, l->up->shared->proxy.host,
+		    l->up->shared->proxy.port);
+	else
+		snprintf(l->why, sizeof l->why, "%s", what);
 	l->ops = NULL;
 	if (ops != NULL)
 		ops->failed(l, how, l->why, owner);
