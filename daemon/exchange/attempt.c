@@ -29,6 +29,17 @@
  * What to tell the user.
  */
 
+/* " (config.yaml:12)", or nothing for one that was set at run time. */
+static const char *
+attempt_place(struct exchange *x, unsigned line)
+{
+	const struct deploy *d = x->at.deploy;
+
+	if (d->file == NULL || line == 0)
+		return "";
+	return arena_printf(&x->arena, " (%s:%u)", d->file, line);
+}
+
 static bool
 attempt_is_ollama(const struct deploy *d)
 {
@@ -47,13 +58,8 @@ attempt_unreachable(struct exchange *x, const char *what)
 	    strcmp(what, "Connection refused") == 0 ? " to " : ": ",
 	    d->backend->authority, attempt_is_ollama(d) ?
 	    "Is Ollama running? Start it: ollama serve" :
-	    "Is the server running, and api_base right?");
-	if (!attempt_is_ollama(d)) {
-		size_t n = strlen(x->error.text);
-
-		snprintf(x->error.text + n, sizeof x->error.text - n,
-		    " (%s:%u)", d->file, d->model_line);
-	}
+	    arena_printf(&x->arena, "Is the server running, and api_base "
+	    "right?%s", attempt_place(x, d->model_line)));
 }
 
 static void
@@ -93,18 +99,23 @@ attempt_model_missing(struct exchange *x, const struct catalog_answer *a)
 {
 	const struct deploy *d = x->at.deploy;
 	const char *up = x->at.target.upstream;
-	char list[200] = "";
+	char list[200] = "", place[200];
 
 	if (a != NULL && a->ok && a->n > 0)
 		attempt_list_models(a, list, sizeof list);
 	else if (a != NULL && a->ok)
 		snprintf(list, sizeof list, "It has no models yet. ");
+	if (d->model_line == 0)
+		snprintf(place, sizeof place, "the route (llmctl routes)");
+	else
+		snprintf(place, sizeof place, "%s:%u", d->file,
+		    d->model_line);
 	chat_error_set(&x->error, ERR_MODEL_NOT_FOUND, "model",
-	    "Model '%s' not found on %s (%s). %s%s%s%sorrect %s:%u", up,
+	    "Model '%s' not found on %s (%s). %s%s%s%sorrect %s", up,
 	    d->backend->name, d->base_url, list,
 	    attempt_is_ollama(d) ? "Run: ollama pull " : "",
 	    attempt_is_ollama(d) ? up : "",
-	    attempt_is_ollama(d) ? ", or c" : "C", d->file, d->model_line);
+	    attempt_is_ollama(d) ? ", or c" : "C", place);
 }
 
 static void
@@ -278,11 +289,10 @@ attempt_refused(struct exchange *x)
 		if (x->error.retry_after_s < 0)
 			x->error.retry_after_s = at->retry_after_s;
 	if (x->error.id == ERR_UPSTREAM_AUTH)
-		log_warnx("%s (%s) refused our credential with %d: check "
-		    "api_key of %s:%u", at->deploy->label,
-		    at->deploy->base_url, at->status, at->deploy->file,
-		    at->deploy->key_line != 0 ? at->deploy->key_line :
-		    at->deploy->line);
+		log_warnx("%s (%s) refused our credential with %d: check its "
+		    "api_key%s", at->deploy->label, at->deploy->base_url,
+		    at->status, attempt_place(x, at->deploy->key_line != 0 ?
+		    at->deploy->key_line : at->deploy->line));
 	if (x->error.id == ERR_MODEL_NOT_FOUND) {
 		/* What the backend has instead is the next step. */
 		if (at->call != NULL)
@@ -464,27 +474,6 @@ static const struct upstream_ops attempt_ops = {
 	.end = attempt_end_cb,
 };
 
-/* The upstream name: for a pattern, '*' stands for what the client's name has
- * in its place. */
-static const char *
-attempt_upstream(struct exchange *x, const struct deploy *d)
-{
-	const char *star = strchr(d->upstream, '*');
-	struct span name = x->req.model_name, pre, post;
-	const char *pat = x->route->model, *ps;
-
-	if (star == NULL || !x->route->wildcard)
-		return d->upstream;
-	ps = strchr(pat, '*');
-	pre = (struct span){ pat, (size_t)(ps - pat) };
-	post = span_z(ps + 1);
-	if (name.n < pre.n + post.n)
-		return d->upstream;
-	return arena_printf(&x->arena, "%.*s%.*s%s", (int)(star - d->upstream),
-	    d->upstream, (int)(name.n - pre.n - post.n), name.p + pre.n,
-	    star + 1);
-}
-
 bool
 attempt_start(struct exchange *x, const struct deploy *d)
 {
@@ -498,7 +487,8 @@ attempt_start(struct exchange *x, const struct deploy *d)
 	at->target = (struct chat_target){
 		.back = d->dialect,
 		.provider = d->provider,
-		.upstream = attempt_upstream(x, d),
+		.upstream = route_upstream(x->route, d, x->req.model_name,
+		    &x->arena),
 		.params = d->params,
 		.nparams = d->nparams,
 		.drop_params = d->drop_params || x->conf->drop_params,

@@ -693,8 +693,10 @@ exchange_limited(struct exchange *x, uint32_t wait_ms)
 
 	chat_error_set(&x->error, ERR_RATE_LIMIT, NULL,
 	    "Model rate limit exceeded: '%s' is limited to %u requests per "
-	    "minute (litellm_params.rpm, %s:%u). Try again in %u s",
-	    x->route->model, d->rpm, d->file, d->line, s == 0 ? 1 : s);
+	    "minute (litellm_params.rpm%s%s). Try again in %u s",
+	    x->route->model, d->rpm, d->line == 0 ? "" : ", ",
+	    d->line == 0 ? "" : arena_printf(&x->arena, "%s:%u", d->file,
+	    d->line), s == 0 ? 1 : s);
 	x->error.retry_after_s = s == 0 ? 1 : s;
 }
 
@@ -776,8 +778,8 @@ exchange_start(struct exchange_env *env, struct exchange_args *a)
 {
 	struct exchange *x = exchange_new(env, a);
 
-	x->req.front = a->front;
-	if (chat_scan(a->front, buf_span(&x->body), &x->arena, &x->req,
+	x->req.front = a->front != NULL ? a->front : &dialect_text;
+	if (chat_scan(x->req.front, buf_span(&x->body), &x->arena, &x->req,
 	    &x->error) != 0 || !exchange_limit(x) || !exchange_route(x)) {
 		exchange_fail(x);
 		return NULL;

@@ -15,6 +15,7 @@
 
 #include "base/str.h"
 #include "exchange/sink.h"
+#include "proto/errors.h"
 
 struct catalog;
 struct conf;
@@ -55,7 +56,8 @@ void		 exchange_set_free(struct exchange_set *s);
 unsigned	 exchange_set_len(const struct exchange_set *s);
 
 struct exchange_args {
-	const struct dialect	*front;
+	const struct dialect	*front;		/* NULL: OpenAI's body, the
+						 * answer as text alone */
 	struct buf		*body;		/* moved: emptied by the call;
 						 * padded for jscan */
 	struct sink		*sink;
@@ -66,6 +68,10 @@ struct exchange_args {
 	uint8_t			 addr[16];
 	bool			 test;		/* no limits, no statistics */
 };
+
+/* What a sink was told, for those that do not know dialects. */
+enum error_id	 exchange_error_id(const struct chat_error *e);
+const char	*exchange_error_text(const struct chat_error *e);
 
 /* A new id: counter << 8 | worker. */
 uint64_t	 exchange_id(struct exchange_env *env);
