@@ -99,6 +99,10 @@ gate_attach(struct gate_conn *g)
 		conn_want(&g->conn, true, false);
 }
 
+/* The only thread-local: evconnlistener's error callback gets evhttp's
+ * argument, not ours. */
+static _Thread_local struct gate *gate_this;
+
 static void
 gate_dirty_cb(evutil_socket_t fd, short what, void *arg)
 {
@@ -108,6 +112,7 @@ gate_dirty_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	gate_this = G;
 	G->flushing = false;
 	STAILQ_CONCAT(&list, &G->dirty);
 	while ((g = STAILQ_FIRST(&list)) != NULL) {
@@ -174,10 +179,6 @@ gate_sweep_cb(evutil_socket_t fd, short what, void *arg)
 		}
 	}
 }
-
-/* The only thread-local: evconnlistener's error callback gets evhttp's
- * argument, not ours. */
-static _Thread_local struct gate *gate_this;
 
 /* No descriptor left: one connection is told so through the reserve. */
 static void
@@ -317,7 +318,9 @@ gate_new(const struct gate_args *a)
 	evhttp_set_default_content_type(G->http, NULL);
 	evhttp_set_bevcb(G->http, gate_bev_cb, G);
 	evhttp_set_gencb(G->http, gate_conn_request_cb, G);
-	gate_this = G;
+	/* The first thing on the worker's own thread: sets gate_this. */
+	G->flushing = true;
+	event_active(&G->flush, EV_TIMEOUT, 0);
 	return G;
 }
 

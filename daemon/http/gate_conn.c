@@ -216,6 +216,9 @@ gate_conn_refuse(struct gate_conn *g, enum error_id id, const char *text)
 	    g->head_only ? (size_t)0 : body.n);
 	if (rid != NULL)
 		buf_addf(&b, "x-request-id: %s\r\n", rid);
+	/* SDKs try a 5xx again unless told not to. */
+	if (error_rows[id].status == 501)
+		buf_lit(&b, "x-should-retry: false\r\n");
 	if (id == ERR_OVERLOADED || id == ERR_SHUTTING_DOWN)
 		buf_lit(&b, "Retry-After: 1\r\n");
 	buf_lit(&b, "\r\n");

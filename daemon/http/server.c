@@ -113,6 +113,17 @@ server_path_is(const char *pattern, struct span path)
 	return path.n == n && memcmp(path.p, pattern, n) == 0;
 }
 
+/* "/v1/x is not ...": the path was checked, but it may be long. */
+static void
+server_say(struct server_conn *sc, struct span path, const char *what)
+{
+	free(sc->text);
+	xasprintf(&sc->text, "%.*s%s %s. llmd serves /v1/chat/completions, "
+	    "/v1/models and /health", (int)(path.n < 200 ? path.n : 200),
+	    path.p, path.n < 200 ? "" : "...", what);
+	sc->error_text = sc->text;
+}
+
 static enum error_id
 server_match(struct server_conn *sc, struct span path)
 {
@@ -131,8 +142,11 @@ server_match(struct server_conn *sc, struct span path)
 		return r->methods & 1u << sc->method ? ERR_NONE : ERR_METHOD;
 	}
 	for (i = 0; i < sizeof server_later / sizeof server_later[0]; i++)
-		if (server_path_is(server_later[i], path))
+		if (server_path_is(server_later[i], path)) {
+			server_say(sc, path, "is not implemented yet");
 			return ERR_NOT_IMPLEMENTED;
+		}
+	server_say(sc, path, "is not an endpoint");
 	return ERR_NOT_FOUND;
 }
 
@@ -338,7 +352,8 @@ server_forget(struct server_conn *sc)
 {
 	free(sc->arg);
 	free(sc->preflight);
-	sc->arg = sc->preflight = NULL;
+	free(sc->text);
+	sc->arg = sc->preflight = sc->text = NULL;
 }
 
 static enum error_id
@@ -355,6 +370,7 @@ server_head_cb(struct gate_conn *g, const struct http1_req *r,
 	sc->origin[0] = sc->call_id[0] = '\0';
 	sc->key = 0;
 	sc->method = r->method;
+	sc->judged = true;
 	sc->id = exchange_id(s->env);
 	exchange_id_text(s->env, sc->id, sc->id_text);
 	sc->error = server_judge(s, sc, r);
@@ -459,23 +475,6 @@ server_options(struct server_conn *sc)
 	server_reply(sc, 204, SPAN_NONE);
 }
 
-static const char *
-server_error_text(const struct server_conn *sc)
-{
-	if (sc->error_text != NULL)
-		return sc->error_text;
-	switch (sc->error) {
-	case ERR_NOT_FOUND:
-		return "There is no such endpoint. llmd serves "
-		    "/v1/chat/completions, /v1/models and /health";
-	case ERR_NOT_IMPLEMENTED:
-		return "This endpoint is not implemented yet. llmd serves "
-		    "/v1/chat/completions, /v1/models and /health";
-	default:
-		return NULL;
-	}
-}
-
 static void
 server_request_cb(struct gate_conn *g, struct evhttp_request *req,
     void *arg)
@@ -484,6 +483,7 @@ server_request_cb(struct gate_conn *g, struct evhttp_request *req,
 	struct server_conn *sc = gate_extra(g);
 	struct sink_http *k = &sc->sink;
 
+	sc->judged = false;
 	sink_http_init(k, g, req);
 	k->head_only = sc->method == HTTP1_HEAD;
 	k->request_id = sc->id_text;
@@ -491,7 +491,7 @@ server_request_cb(struct gate_conn *g, struct evhttp_request *req,
 	k->origin = sc->origin[0] != '\0' ? sc->origin : NULL;
 	k->date = server_date(s);
 	if (sc->error != ERR_NONE)
-		server_error(s, sc, sc->error, server_error_text(sc));
+		server_error(s, sc, sc->error, sc->error_text);
 	else if (sc->method == HTTP1_OPTIONS)
 		server_options(sc);
 	else
@@ -521,10 +521,7 @@ server_refused_cb(struct gate_conn *g, enum error_id id, void *arg)
 	struct server_conn *sc = gate_extra(g);
 	struct exchange_args a;
 
-	/* A head that is no HTTP has no id yet. */
 	sc->gate = g;
-	if (sc->id_text[0] == '\0')
-		sc->id = exchange_id(s->env);
 	server_args_of(sc, &a);
 	exchange_record_refusal(s->env, &a, error_rows[id].status, id);
 }
@@ -532,10 +529,16 @@ server_refused_cb(struct gate_conn *g, enum error_id id, void *arg)
 static const char *
 server_request_id_cb(struct gate_conn *g, void *arg)
 {
+	struct server *s = arg;
 	struct server_conn *sc = gate_extra(g);
 
-	(void)arg;
-	return sc->id_text[0] != '\0' ? sc->id_text : NULL;
+	/* A head that is no HTTP was never judged. */
+	if (!sc->judged) {
+		sc->id = exchange_id(s->env);
+		exchange_id_text(s->env, sc->id, sc->id_text);
+		sc->key = 0;
+	}
+	return sc->id_text;
 }
 
 static const struct gate_ops server_gate_ops = {

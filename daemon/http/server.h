@@ -54,8 +54,10 @@ struct server_conn {
 	char			 origin[SERVER_ORIGIN];
 	const struct server_route *route;
 	enum http1_method	 method;
+	bool			 judged;	/* id is this request's */
 	enum error_id		 error;		/* to answer, if not NONE */
 	const char		*error_text;	/* or NULL */
+	char			*text;		/* what it may point to */
 	char			*arg;		/* rest of the path, or NULL */
 	char			*preflight;	/* headers asked for, or NULL */
 	uint16_t		 key;		/* name of its id */

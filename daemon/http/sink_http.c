@@ -125,6 +125,9 @@ sink_http_head_op(struct sink *sink, const struct sink_head *h)
 	evhttp_add_header(q, "X-Accel-Buffering", "no");
 	s->chunk = evbuffer_new();
 	evhttp_send_reply_start(s->req, h->status, http1_reason(h->status));
+	/* They are written; a stream that lives for hours need not keep them
+	 * (closing is the gate's decision). */
+	evhttp_clear_headers(q);
 }
 
 static void
