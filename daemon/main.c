@@ -31,10 +31,11 @@
 #include "conf/conf.h"
 #include "net/listen.h"
 #include "net/resolve.h"
+#include "net/tls.h"
 #include "notify.h"
 #include "options.h"
 #include "plane.h"
-#include "proto/errors.h"
+#include "proto/text.h"
 #include "upstream/client.h"
 #include "upstream/trust.h"
 #include "worker.h"
@@ -58,6 +59,9 @@ struct llmd {
 	char			 instance[8];
 	struct workers		*workers;
 	struct plane		*plane;
+	struct tls_policy	*tls;		/* of our listeners, or NULL */
+	pthread_t		 trust_thread;
+	bool			 trusting;	/* it was started */
 	struct event		 signals[5];
 	unsigned		 nsignals;
 	struct event		 drain;
@@ -79,6 +83,17 @@ main_say(const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	fputc('\n', stderr);
+}
+
+/* What the configuration says may hold anything: malloc'd, safe to print. */
+static char *
+main_escape(const char *s)
+{
+	size_t n = strlen(s), cap = TEXT_ESCAPE_MAX(n);
+	char *out = xmalloc(cap);
+
+	text_escape(out, cap, s, n, 0);
+	return out;
 }
 
 /* Remarks on the configuration, and why it is refused. */
@@ -207,6 +222,22 @@ main_proxy(struct llmd *d)
 }
 
 static int
+main_tls(struct llmd *d)
+{
+	const char *cause;
+
+	if (d->conf->tls_cert == NULL)
+		return 0;
+	d->tls = tls_policy_server(d->conf->tls_cert, d->conf->tls_key);
+	if (tls_policy_load(d->tls, &cause) == 0)
+		return 0;
+	main_say("llmd: https cannot be served: %s\n"
+	    "  hint: --ssl_certfile_path and --ssl_keyfile_path name PEM files "
+	    "that llmd can read", cause);
+	return -1;
+}
+
+static int
 main_listen(struct llmd *d, unsigned workers)
 {
 	static const char *const local[] = { "localhost" };
@@ -251,7 +282,6 @@ main_load_trust(struct llmd *d)
 {
 	const struct conf *c = d->conf;
 	sigset_t all, old;
-	pthread_t t;
 	unsigned i, n = 0;
 
 	for (i = 0; i < c->nbackends; i++)
@@ -264,9 +294,8 @@ main_load_trust(struct llmd *d)
 		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (pthread_create(&t, NULL, main_trust_thread,
-	    d->shared.trust) == 0)
-		pthread_detach(t);
+	d->trusting = pthread_create(&d->trust_thread, NULL,
+	    main_trust_thread, d->shared.trust) == 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
@@ -277,11 +306,17 @@ main_greet(struct llmd *d)
 	const struct conf *c = d->conf;
 	const char *scheme = c->tls_cert != NULL ? "https" : "http";
 	const struct route *r = NULL;
-	char *summary = conf_summary(c), addr[64];
+	char *summary = conf_summary(c), *safe = main_escape(summary);
+	char addr[64];
 	unsigned i;
 
-	main_say("llmd %s: %s", LLMD_VERSION, summary);
+	main_say("llmd %s: %s", LLMD_VERSION, safe);
 	free(summary);
+	free(safe);
+	if (c->open)
+		main_say("llmd: no key is needed%s: general_settings."
+		    "master_key sets one", c->nhosts == 0 ?
+		    ", on localhost only" : "");
 	for (i = 0; i < d->listen.n; i++)
 		if (d->listen.addrs[i].loopback)
 			break;
@@ -295,8 +330,10 @@ main_greet(struct llmd *d)
 	for (i = 0; (r = route_table_at(c->routes, i)) != NULL; i++)
 		if (r->ntiers > 0 && !r->wildcard)
 			break;
+	safe = main_escape(r == NULL ? "MODEL" : r->model);
 	main_say("try: curl localhost:%u/v1/models   or: llmctl test %s",
-	    d->listen.port, r == NULL ? "MODEL" : r->model);
+	    d->listen.port, safe);
+	free(safe);
 }
 
 /*
@@ -433,11 +470,11 @@ main_serve(struct llmd *d)
 		free(hint);
 		return rc;
 	}
-	d->workers = workers_start(&wa);
-	if (d->workers == NULL)
-		return 1;
-	plane_start(d->plane, d->workers);
+	/* The sockets listen already: what connects now waits its turn. */
 	main_greet(d);
+	wa.tls = d->tls;
+	d->workers = workers_start(&wa);
+	plane_start(d->plane, d->workers);
 	main_load_trust(d);
 	notify_send(conf_env_get(d->world.env, "NOTIFY_SOCKET"),
 	    "READY=1\n");
@@ -487,7 +524,7 @@ main_run(struct llmd *d)
 {
 	int rc;
 
-	if (main_proxy(d) != 0 ||
+	if (main_proxy(d) != 0 || main_tls(d) != 0 ||
 	    main_listen(d, main_workers(d->conf)) != 0)
 		return 1;
 	log_set_level((enum log_level)d->conf->log_level);
@@ -501,8 +538,12 @@ main_run(struct llmd *d)
 		fatal("no log thread");
 	rc = main_serve(d);
 	main_loop_fini(d);
+	/* OpenSSL's own end must not overtake it. */
+	if (d->trusting)
+		pthread_join(d->trust_thread, NULL);
 	resolve_free(d->shared.resolve);
 	trust_free(d->shared.trust);
+	tls_policy_unref(d->tls);
 	upstream_proxy_fini(&d->shared.proxy);
 	listen_close(&d->listen);
 	log_stop();
@@ -518,6 +559,8 @@ main_configured(struct llmd *d)
 	if (!main_find_config(d))
 		return MAIN_EX_CONFIG;
 	d->conf = conf_load(&d->world, &d->options.conf, NULL, 0, &remarks);
+	if (d->conf != NULL)
+		d->conf->loaded_ns = clock_wall_ns();
 	conf_env_seal(d->world.env, environ);
 	if (d->options.action == OPTIONS_CHECK) {
 		rc = main_check(d, d->conf,

@@ -341,7 +341,7 @@ options_help(void)
 
 	printf("usage: llmd [options]\n\n"
 	    "An LLM gateway: serves the OpenAI API on localhost:4000 in front "
-	    "of Ollama,\nOpenAI and every OpenAI-compatible server, and loads "
+	    "of Ollama,\nOpenAI and every OpenAI-compatible server. It loads "
 	    "LiteLLM's config.yaml.\n\n");
 	for (i = 0; i < OPTIONS_N; i++) {
 		r = &options_rows[i];
@@ -352,16 +352,20 @@ options_help(void)
 		    r->letter != 0 ? r->letter : ' ',
 		    r->letter != 0 ? "," : " ", r->name,
 		    r->arg == NULL ? "" : " ", r->arg == NULL ? "" : r->arg);
+		if (strlen(left) > 24) {
+			printf("  %s\n", left);
+			left[0] = '\0';
+		}
 		for (p = r->help; p != NULL; p = *p == '\0' ? NULL : p + 1) {
 			n = strcspn(p, "\n");
-			printf("  %-30s %.*s\n", p == r->help ? left : "",
+			printf("  %-25s %.*s\n", p == r->help ? left : "",
 			    (int)n, p);
 			p += n;
 			if (*p == '\0')
 				break;
 		}
 	}
-	printf("\nSignals: HUP reload, USR1 reopen logs, TERM finish running "
-	    "requests and stop.\nSee llmd(8), llmd.yaml(5); talk to it with "
-	    "llmctl(1) and llmtop(1).\n");
+	printf("\nSignals: HUP reload, USR1 reopen logs, TERM finish what runs "
+	    "and stop.\nSee llmd(8), llmd.yaml(5); talk to it with llmctl(1) "
+	    "and llmtop(1).\n");
 }

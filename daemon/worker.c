@@ -30,7 +30,6 @@
 #include "http/gate.h"
 #include "http/server.h"
 #include "net/listen.h"
-#include "net/tls.h"
 #include "observe/ring.h"
 #include "upstream/catalog.h"
 #include "upstream/client.h"
@@ -46,7 +45,6 @@ struct worker {
 	struct workers		*ws;
 	unsigned		 index;
 	pthread_t		 thread;
-	bool			 running;
 	struct exchange_env	 env;
 	struct server		*server;
 	struct mbox		*box;
@@ -69,7 +67,6 @@ struct workers {
 	struct workers_args	 args;
 	struct gate_shared	 gates;
 	struct meter		 gateway_rpm;
-	struct tls_policy	*tls;
 	unsigned		 n;
 	struct worker		*v;
 	SLIST_HEAD(, workers_snapshot) snapshots; /* the newest first */
@@ -139,7 +136,8 @@ workers_returned_run(struct mbox_msg *m, void *arg)
 
 	(void)arg;
 	free(wm);
-	if (--s->holders > 0)
+	/* The current one is main's too, to the very end. */
+	if (--s->holders > 0 || s == SLIST_FIRST(&ws->snapshots))
 		return;
 	SLIST_REMOVE(&ws->snapshots, s, workers_snapshot, entry);
 	ws->args.conf_free(s->conf, ws->args.conf_free_arg);
@@ -313,7 +311,7 @@ worker_init(struct worker *w)
 	struct exchange_env *e = &w->env;
 	struct upstream_limits l;
 	struct server_args sa = { .env = e, .gates = &ws->gates,
-	    .tls = ws->tls };
+	    .tls = ws->args.tls };
 
 	SLIST_INIT(&w->holds);
 	e->base = worker_base_new();
@@ -358,7 +356,6 @@ workers_start(const struct workers_args *a)
 {
 	struct workers *ws = xcalloc(1, sizeof *ws);
 	sigset_t all, old;
-	const char *cause;
 	unsigned i;
 
 	ws->args = *a;
@@ -366,14 +363,6 @@ workers_start(const struct workers_args *a)
 	ws->v = xcalloc(a->n, sizeof *ws->v);
 	SLIST_INIT(&ws->snapshots);
 	gate_shared_init(&ws->gates, a->conf->limits.connections);
-	if (a->conf->tls_cert != NULL) {
-		ws->tls = tls_policy_server(a->conf->tls_cert,
-		    a->conf->tls_key);
-		if (tls_policy_load(ws->tls, &cause) != 0) {
-			log_errorx("TLS: %s", cause);
-			return NULL;
-		}
-	}
 	workers_snapshot_add(ws, a->conf, NULL, NULL, 0);
 	/* Signals are main's. */
 	sigfillset(&all);
@@ -381,12 +370,14 @@ workers_start(const struct workers_args *a)
 	for (i = 0; i < ws->n; i++) {
 		ws->v[i].ws = ws;
 		ws->v[i].index = i;
-		if (worker_init(&ws->v[i]) != 0 ||
-		    pthread_create(&ws->v[i].thread, NULL, worker_main,
+		if (worker_init(&ws->v[i]) != 0)
+			fatal("worker %u cannot be started", i);
+	}
+	/* Only now, so that no client can use up what another one needs. */
+	for (i = 0; i < ws->n; i++)
+		if (pthread_create(&ws->v[i].thread, NULL, worker_main,
 		    &ws->v[i]) != 0)
 			fatal("worker %u cannot be started", i);
-		ws->v[i].running = true;
-	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return ws;
 }
@@ -481,7 +472,6 @@ workers_free(struct workers *ws)
 	for (i = 0; i < ws->n; i++)
 		ring_free(ws->v[i].env.ring);
 	gate_shared_fini(&ws->gates);
-	tls_policy_unref(ws->tls);
 	free(ws->v);
 	free(ws);
 }

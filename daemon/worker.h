@@ -14,6 +14,7 @@ struct exchange_env;
 struct listen_set;
 struct mbox;
 struct ring;
+struct tls_policy;
 struct upstream_shared;
 struct workers;
 
@@ -22,6 +23,7 @@ struct workers_args {
 	struct listen_set	*listen;	/* fds are taken over */
 	struct conf		*conf;		/* the first snapshot */
 	const struct upstream_shared *shared;
+	struct tls_policy	*tls;		/* loaded; NULL: plain */
 	struct mbox		*main_box;	/* messages back to main */
 	int			 ring_wake_fd;
 	const char		*instance;
@@ -30,7 +32,7 @@ struct workers_args {
 	void			*conf_free_arg;
 };
 
-/* Starts the threads; NULL with a message logged. */
+/* Starts the threads. */
 struct workers	*workers_start(const struct workers_args *a);
 unsigned	 workers_count(const struct workers *ws);
 struct ring	*workers_ring(struct workers *ws, unsigned i);
