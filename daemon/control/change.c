@@ -15,6 +15,7 @@
 #include "base/xmalloc.h"
 #include "conf/conf.h"
 #include "control/change_diff.h"
+#include "control/targets.h"
 #include "proto/rpc.h"
 #include "worker.h"
 
@@ -287,7 +288,7 @@ change_reload_json(const struct change *c, const struct conf *next,
 	json_object_object_add(o, "applied", json_object_new_boolean(applied));
 	json_object_object_add(o, "dry_run",
 	    json_object_new_boolean(ask->dry_run));
-	json_object_object_add(o, "changes", change_diff(c->conf, next));
+	json_object_object_add(o, "changes", change_diff_rows(c->conf, next));
 	json_object_object_add(o, "warnings",
 	    change_diff_warnings(&next->remarks));
 	for (i = 0; i < next->noverrides; i++)
@@ -317,6 +318,7 @@ change_reload(struct change *c, const struct change_ask *ask,
 		return CHANGE_REFUSED;
 	}
 	next->rev = c->conf->rev + 1;
+	next->loaded_ns = clock_wall_ns();
 	*result = change_reload_json(c, next, !ask->dry_run, ask);
 	if (ask->dry_run) {
 		conf_free(c->args.world, next);
@@ -411,7 +413,7 @@ change_is_config(const struct route *r, const char *const *targets,
 
 	if (n == 1 && strcmp(targets[0], r->model) == 0)
 		return true;
-	conf = change_config_targets(r);
+	conf = targets_of_config(r);
 	same = json_object_array_length(conf) == n;
 	for (i = 0; same && i < n; i++)
 		same = strcmp(targets[i], json_object_get_string(
@@ -463,7 +465,7 @@ change_side(const struct route *r)
 
 	json_object_object_add(o, "source", json_object_new_string(
 	    r->runtime ? "runtime" : "config"));
-	json_object_object_add(o, "targets", change_targets(r));
+	json_object_object_add(o, "targets", targets_of_route(r));
 	return o;
 }
 

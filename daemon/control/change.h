@@ -19,8 +19,6 @@ struct conf;
 struct conf_options;
 struct conf_world;
 struct json_object;
-struct route;
-struct route_tier;
 struct rpc_error;
 struct workers;
 
@@ -100,12 +98,6 @@ void		 change_no_model(const struct conf *c, const char *model,
 /* True if the file on disk is not what was loaded (by its stamp). */
 bool		 change_stale(const struct change *c);
 unsigned	 change_overrides(const struct change *c);
-
-/* "qwen3:32b@gpu1 90% + @vllm 10%", a string for people. */
-struct json_object *change_tier_text(const struct route_tier *t);
-/* A string per tier: what the route does, and what the file says. */
-struct json_object *change_targets(const struct route *r);
-struct json_object *change_config_targets(const struct route *r);
 
 /* Answers of mutators by idempotency key; the object is borrowed. */
 struct json_object *change_idem_get(const struct change *c,

@@ -7,10 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/str.h"
 #include "base/xmalloc.h"
 #include "conf/conf.h"
-#include "control/change.h"
 
 static void
 change_diff_add(struct json_object *o, const char *name, const char *s,
@@ -26,6 +24,8 @@ change_diff_is_where(const char *w, size_t n)
 {
 	size_t digits = 0;
 
+	if (memmem(w, n, "//", 2) != NULL)
+		return false;	/* an address */
 	while (n > 0 && w[n - 1] >= '0' && w[n - 1] <= '9') {
 		n--;
 		digits++;
@@ -71,7 +71,7 @@ change_diff_row(const char *s)
 }
 
 struct json_object *
-change_diff(const struct conf *a, const struct conf *b)
+change_diff_rows(const struct conf *a, const struct conf *b)
 {
 	struct json_object *lines = conf_diff_json(a, b);
 	struct json_object *out = json_object_new_array(), *l;
@@ -162,83 +162,4 @@ struct json_object *
 change_diff_warnings(const struct conf_remarks *r)
 {
 	return change_diff_warnings_of(r, NULL);
-}
-
-/*
- * Tiers for people.
- */
-
-struct json_object *
-change_tier_text(const struct route_tier *t)
-{
-	struct json_object *o;
-	const struct deploy *d;
-	struct buf b = { 0 };
-	const char *first = t->n > 0 ? t->deploys[0]->upstream : "";
-	unsigned i;
-
-	for (i = 0; i < t->n; i++) {
-		d = t->deploys[i];
-		if (i > 0)
-			buf_lit(&b, " + ");
-		if (i > 0 && strcmp(d->upstream, first) == 0)
-			buf_addf(&b, "@%s", d->backend->name);
-		else
-			buf_addz(&b, d->label);
-		if (t->n > 1)
-			buf_addf(&b, " %.0f%%", t->total > 0 ?
-			    100 * d->weight / t->total : 0);
-	}
-	o = json_object_new_string_len(b.n > 0 ? b.p : "", (int)b.n);
-	buf_fini(&b);
-	return o;
-}
-
-struct json_object *
-change_targets(const struct route *r)
-{
-	struct json_object *out = json_object_new_array();
-	unsigned i;
-
-	for (i = 0; i < r->ntiers; i++)
-		json_object_array_add(out, change_tier_text(&r->tiers[i]));
-	return out;
-}
-
-struct json_object *
-change_config_targets(const struct route *r)
-{
-	struct json_object *out = json_object_new_array();
-	const struct deploy **v = xcalloc(r->nall + 1, sizeof *v);
-	struct route_tier t;
-	int order = 0, next;
-	unsigned i;
-	bool more = r->nall > 0;
-
-	for (i = 0; i < r->nall; i++)
-		if (i == 0 || r->all[i]->order < order)
-			order = r->all[i]->order;
-	while (more) {
-		memset(&t, 0, sizeof t);
-		t.deploys = v;
-		more = false;
-		next = 0;
-		for (i = 0; i < r->nall; i++) {
-			if (r->all[i]->order > order && (!more ||
-			    r->all[i]->order < next)) {
-				next = r->all[i]->order;
-				more = true;
-			}
-			if (r->all[i]->order == order &&
-			    r->all[i]->use == DEPLOY_OK) {
-				v[t.n++] = r->all[i];
-				t.total += r->all[i]->weight;
-			}
-		}
-		if (t.n > 0)
-			json_object_array_add(out, change_tier_text(&t));
-		order = next;
-	}
-	free(v);
-	return out;
 }

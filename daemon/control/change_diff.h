@@ -8,7 +8,8 @@ struct conf_remarks;
 struct json_object;
 
 /* {op, what, name, text, where} each. */
-struct json_object *change_diff(const struct conf *a, const struct conf *b);
+struct json_object *change_diff_rows(const struct conf *a,
+		    const struct conf *b);
 /* Settings that differ and that only a restart brings into force. */
 struct json_object *change_diff_restart(const struct conf *a,
 		    const struct conf *b);

@@ -299,6 +299,7 @@ control_free(struct control *c)
 
 	if (c == NULL)
 		return;
+	c->stopping = true;
 	logtap_free(c->tap);
 	c->tap = NULL;
 	live_unlisten(c->a.live, feed_live_cb, c);

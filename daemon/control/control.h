@@ -40,8 +40,7 @@ struct control_args {
 
 struct control	*control_new(const struct control_args *a);
 /*
- * After workers_stop: what they still say is dropped.  Calls that wait end
- * with shutting_down.
+ * After workers_stop: what they still say is dropped, connections are closed.
  */
 void		 control_free(struct control *c);
 

@@ -39,6 +39,7 @@ struct control {
 	struct buf		 scratch;	/* an event being written */
 	unsigned		 fanned;	/* since memory was checked */
 	bool			 ticking;
+	bool			 stopping;	/* the workers are gone */
 	struct peer		*hog;		/* to be closed by the tick */
 };
 

@@ -182,7 +182,7 @@ feed_live_cb(const struct live_event *ev, void *arg)
 }
 
 void
-subscription_free(struct subscription *s)
+feed_unsubscribe(struct subscription *s)
 {
 	struct control *c = s->peer->ctl;
 

@@ -38,7 +38,7 @@ void	 feed_live_cb(const struct live_event *ev, void *arg);
 /* Gives one event to one subscription, if it wants it. */
 void	 feed_give(struct control *c, struct subscription *s,
 	    const struct live_event *ev);
-void	 subscription_free(struct subscription *s);
+void	 feed_unsubscribe(struct subscription *s);
 
 /* Watcher of changes; arg is the control. */
 void	 feed_change_cb(const struct change_entry *e, void *arg);

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/xmalloc.h"
+#include "control/call.h"
 #include "control/core.h"
 
 #define METHOD_NAME_MAX	100	/* of an unknown one, when it is repeated */

@@ -9,12 +9,15 @@
 
 #include "base/log.h"
 #include "base/xmalloc.h"
+#include "control/call.h"
 #include "control/core.h"
 #include "control/method.h"
 
 struct method_config_wait {
 	struct call		*call;
 	struct json_object	*result;
+	bool			 ready;		/* result is set */
+	bool			 published;
 };
 
 bool
@@ -49,6 +52,9 @@ method_config_done(void *arg)
 {
 	struct method_config_wait *w = arg;
 
+	w->published = true;
+	if (!w->ready)
+		return;
 	call_reply(w->call, w->result);
 	free(w);
 }
@@ -85,7 +91,8 @@ method_config_finish(struct method_config_wait *w, enum change_result rc,
 		    rpc_methods[call->row].name, idem, result);
 	/* Answered when the workers have it, and never before. */
 	w->result = result;
-	if (rc == CHANGE_ANSWERED)
+	w->ready = true;
+	if (rc == CHANGE_ANSWERED || w->published)
 		method_config_done(w);
 }
 

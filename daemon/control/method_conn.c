@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "control/call.h"
 #include "control/core.h"
 #include "control/method.h"
 

@@ -10,11 +10,13 @@
 
 #include "base/clock.h"
 #include "conf/conf.h"
+#include "control/call.h"
 #include "control/change.h"
 #include "control/core.h"
 #include "control/feed.h"
 #include "control/method.h"
 #include "control/logtap.h"
+#include "control/targets.h"
 #include "observe/live.h"
 #include "observe/pump.h"
 #include "observe/stats.h"
@@ -123,7 +125,7 @@ method_daemon_overrides(const struct control *c)
 		o = json_object_new_object();
 		json_object_object_add(o, "model",
 		    json_object_new_string(r->model));
-		json_object_object_add(o, "targets", change_targets(r));
+		json_object_object_add(o, "targets", targets_of_route(r));
 		method_daemon_int(o, "rev", e == NULL ? conf->rev : e->rev);
 		method_daemon_time(o, "changed", e == NULL ?
 		    conf->loaded_ns : e->wall_ns);

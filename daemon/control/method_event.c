@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/xmalloc.h"
 #include "conf/conf.h"
+#include "control/call.h"
 #include "control/change.h"
 #include "control/core.h"
 #include "control/feed.h"
@@ -170,7 +171,7 @@ method_event_subscribe(struct call *call)
 	s = method_event_new(call);
 	if (after != NULL && !live_replay(c->a.live, seq,
 	    method_event_replay_cb, s)) {
-		subscription_free(s);
+		feed_unsubscribe(s);
 		method_event_expired(c, &err);
 		call_fail(call, &err);
 		return;
@@ -213,7 +214,7 @@ method_event_unsubscribe(struct call *call)
 	    json_object_new_int64((int64_t)sub_queue_sent(s->queue)));
 	json_object_object_add(o, "dropped",
 	    json_object_new_int64((int64_t)sub_queue_dropped(s->queue)));
-	subscription_free(s);
-	call_reply(call, o);
+	feed_unsubscribe(s);
 	control_pace(call->ctl);
+	call_reply(call, o);
 }

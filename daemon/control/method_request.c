@@ -11,6 +11,7 @@
 #include "base/mbox.h"
 #include "base/xmalloc.h"
 #include "conf/conf.h"
+#include "control/call.h"
 #include "control/change.h"
 #include "control/core.h"
 #include "control/method.h"

@@ -10,10 +10,12 @@
 #include "base/log.h"
 #include "base/xmalloc.h"
 #include "conf/conf.h"
+#include "control/call.h"
 #include "control/change.h"
 #include "control/core.h"
 #include "control/method.h"
 #include "control/method_config.h"
+#include "control/targets.h"
 #include "observe/live.h"
 #include "observe/pump.h"
 #include "observe/stats.h"
@@ -134,11 +136,11 @@ method_route_row(struct control *c, const struct route *r, uint64_t now)
 	method_route_str(o, "source", r->runtime ? "runtime" : "config");
 	method_route_str(o, "state", health_state_name(v.state));
 	method_route_str(o, "reason", v.reason);
-	json_object_object_add(o, "targets", change_targets(r));
+	json_object_object_add(o, "targets", targets_of_route(r));
 	json_object_object_add(o, "tiers", method_route_tiers(c, r, now));
 	json_object_object_add(o, "fallbacks", json_object_new_array());
 	json_object_object_add(o, "config_targets",
-	    change_config_targets(r));
+	    targets_of_config(r));
 	method_route_num(o, "rps", s.rps, 2);
 	json_object_object_add(o, "in_flight", json_object_new_int64(
 	    method_route_running(c, r->name_id)));

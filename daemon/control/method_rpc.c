@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "control/call.h"
 #include "control/core.h"
 #include "control/method.h"
 #include "control/sub.h"

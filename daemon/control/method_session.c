@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/call.h"
 #include "control/core.h"
 #include "control/method.h"
 #include "proto/text.h"

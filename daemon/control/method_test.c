@@ -16,6 +16,7 @@
 #include "base/jout.h"
 #include "base/xmalloc.h"
 #include "conf/conf.h"
+#include "control/call.h"
 #include "control/change.h"
 #include "control/core.h"
 #include "control/method.h"
@@ -191,18 +192,20 @@ method_test_drained_cb(struct call *c)
  */
 
 static const char *
-method_test_hint(const struct test *t, const struct chat_error *e, char *out,
+method_test_hint(const struct sink_ctl_news *n, char *out,
     size_t size)
 {
-	(void)t;
-	switch (e->id) {
+	const char *at;
+
+	switch (n->error) {
 	case ERR_UPSTREAM_UNREACHABLE:
-		return strstr(e->text, "ollama serve") != NULL ?
+		return strstr(n->error_text, "ollama serve") != NULL ?
 		    "ollama serve" : "start the server, or correct api_base";
 	case ERR_MODEL_NOT_FOUND:
-		if (strstr(e->text, "ollama pull ") == NULL)
+		at = strstr(n->error_text, "ollama pull ");
+		if (at == NULL)
 			return "llmctl models";
-		snprintf(out, size, "%s", strstr(e->text, "ollama pull "));
+		snprintf(out, size, "%s", at);
 		out[strcspn(out, ",")] = '\0';
 		return out;
 	case ERR_NO_API_KEY:
@@ -229,26 +232,28 @@ method_test_opt(struct buf *b, const char *s)
 }
 
 static void
-method_test_error(const struct test *t, const struct chat_error *e, struct buf *b)
+method_test_error(const struct sink_ctl_news *n, struct buf *b)
 {
 	char hint[256];
 
 	buf_lit(b, ",\"error\":");
-	if (e->id == ERR_NONE || e->id >= ERR_MAX) {
+	if (n->error == ERR_NONE || n->error >= ERR_MAX) {
 		buf_lit(b, "null");
 		return;
 	}
 	buf_lit(b, "{\"code\":");
-	jout_strz(b, error_rows[e->id].code);
+	jout_strz(b, error_rows[n->error].code);
 	buf_lit(b, ",\"message\":");
-	jout_strz(b, e->text[0] != '\0' ? e->text : error_rows[e->id].text);
+	jout_strz(b, n->error_text[0] != '\0' ? n->error_text :
+	    error_rows[n->error].text);
 	buf_lit(b, ",\"hint\":");
-	jout_strz(b, method_test_hint(t, e, hint, sizeof hint));
+	jout_strz(b, method_test_hint(n, hint, sizeof hint));
 	buf_lit(b, "}");
 }
 
 static void
-method_test_figures(const struct test *t, const struct live_row *r, struct buf *b)
+method_test_figures(const struct test *t, const struct live_row *r,
+    struct buf *b)
 {
 	const struct live *l = t->ctl->a.live;
 
@@ -295,13 +300,13 @@ method_test_result(struct test *t, const struct sink_ctl_news *n)
 		    "\"attempts\":0,\"queue_ms\":null,\"ttft_ms\":null,"
 		    "\"total_ms\":0,\"tokens_in\":null,\"tokens_out\":null,"
 		    "\"tokens_estimated\":false,\"tps\":null,\"finish\":null",
-		    n->error.id == ERR_NONE ? "true" : "false");
+		    n->error == ERR_NONE ? "true" : "false");
 	buf_lit(&b, ",\"text\":");
 	if (t->stream)
 		buf_lit(&b, "null");
 	else
 		jout_str(&b, (struct span){ n->text.p, len });
-	method_test_error(t, &n->error, &b);
+	method_test_error(n, &b);
 	buf_lit(&b, "}");
 	call_reply_text(t->call, &b);
 	t->call = NULL;
@@ -364,7 +369,7 @@ method_test_cancel_cb(struct call *call)
 	struct test *t = call->data;
 
 	t->stopped = true;
-	if (t->id != 0)
+	if (t->id != 0 && !t->ctl->stopping)
 		sink_ctl_stop(t->link, t->id);
 	if (call->peer == NULL) {
 		t->call = NULL;

@@ -15,20 +15,19 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 
-#include <json-c/json.h>
-
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/jout.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
 #include "conf/conf.h"
 #include "control/change.h"
+#include "control/call.h"
 #include "control/core.h"
 #include "control/feed.h"
 #include "control/method.h"
@@ -42,7 +41,7 @@ static void	peer_write_cb(evutil_socket_t, short, void *);
  * Output.
  */
 
-static void
+void
 peer_line(struct peer *p, char *text, size_t len)
 {
 	struct peer_line *l = xmalloc(sizeof *l);
@@ -191,6 +190,15 @@ peer_over(const struct peer *p)
 	    evbuffer_get_length(p->in) == 0;
 }
 
+/* Not half closed but gone: nobody will read an answer. */
+static bool
+peer_gone(const struct peer *p)
+{
+	struct pollfd v = { .fd = p->fd };
+
+	return poll(&v, 1, 0) > 0 && (v.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 static void
 peer_read_cb(evutil_socket_t fd, short what, void *arg)
 {
@@ -212,7 +220,7 @@ peer_read_cb(evutil_socket_t fd, short what, void *arg)
 	}
 	peer_lines(p);
 	peer_reading(p);
-	if (peer_over(p))
+	if (peer_over(p) || (p->eof && peer_gone(p)))
 		peer_free(p);
 }
 
@@ -309,7 +317,7 @@ peer_free(struct peer *p)
 			c->cancel(c);
 	}
 	while ((s = TAILQ_FIRST(&p->subs)) != NULL)
-		subscription_free(s);
+		feed_unsubscribe(s);
 	while ((l = STAILQ_FIRST(&p->replies)) != NULL) {
 		STAILQ_REMOVE_HEAD(&p->replies, entry);
 		free(l->text);
@@ -344,6 +352,11 @@ peer_ping(struct peer *p, uint64_t now_ms)
 bool
 peer_tick(struct peer *p, uint64_t now_ms)
 {
+	/* After a FIN it is no longer read from. */
+	if (p->eof && peer_gone(p)) {
+		peer_free(p);
+		return false;
+	}
 	if (peer_waits(p)) {
 		if (now_ms - p->wrote_ms < PEER_STALL_MS)
 			return true;
@@ -372,101 +385,4 @@ peer_bytes(const struct peer *p)
 	TAILQ_FOREACH(s, &p->subs, entry)
 		n += sub_queue_bytes(s->queue);
 	return n;
-}
-
-/*
- * Answers.
- */
-
-void
-call_drop(struct call *c)
-{
-	if (c->peer != NULL) {
-		TAILQ_REMOVE(&c->peer->calls, c, entry);
-		c->peer->ncalls--;
-		/* A peer that has said FIN may be done: a write tells. */
-		if (c->peer->eof)
-			peer_wake(c->peer);
-	}
-	json_object_put(c->id);
-	json_object_put(c->params);
-	free(c);
-}
-
-void
-call_line(struct call *c, char *line, size_t len)
-{
-	if (c->peer == NULL)
-		free(line);
-	else
-		peer_line(c->peer, line, len);
-}
-
-static void
-call_too_large(struct call *c, size_t len)
-{
-	struct rpc_error err;
-
-	rpc_error_init(&err);
-	rpc_error_set(&err, ERR_TOO_LARGE, "the answer has %zu bytes, at most "
-	    "%d are sent", len, RPC_REPLY_MAX);
-	rpc_error_hint(&err, "ask for less: a model, a limit, an offset");
-	call_fail(c, &err);
-}
-
-void
-call_reply(struct call *c, struct json_object *result)
-{
-	size_t len;
-	char *line = rpc_result(c->id, result, &len);
-
-	if (len > RPC_REPLY_MAX) {
-		free(line);
-		call_too_large(c, len);
-		return;
-	}
-	call_line(c, line, len);
-	call_drop(c);
-}
-
-void
-call_reply_text(struct call *c, struct buf *result)
-{
-	struct buf b = { 0 };
-
-	if (result->n + 256 > RPC_REPLY_MAX) {
-		call_too_large(c, result->n);
-		buf_fini(result);
-		return;
-	}
-	buf_lit(&b, "{\"jsonrpc\":\"2.0\",\"id\":");
-	buf_addz(&b, json_object_to_json_string_ext(c->id,
-	    JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-	buf_lit(&b, ",\"result\":");
-	buf_adds(&b, buf_span(result));
-	buf_lit(&b, "}\n");
-	buf_fini(result);
-	call_line(c, b.p, b.n);
-	call_drop(c);
-}
-
-void
-call_fail(struct call *c, struct rpc_error *err)
-{
-	size_t len;
-	char *line = rpc_failure(c->id, err, &len);
-
-	rpc_error_fini(err);
-	call_line(c, line, len);
-	call_drop(c);
-}
-
-void
-call_who(const struct call *c, char *out, size_t size)
-{
-	if (c->peer == NULL)
-		snprintf(out, size, "-");
-	else
-		snprintf(out, size, "%s %lu", c->peer->user,
-		    (unsigned long)c->peer->uid);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One connection of the control socket, and the calls it makes.  Inside
- * control/ only.
+ * One connection of the control socket.  Inside control/ only.
  */
 #ifndef LLMD_CONTROL_PEER_H
 #define LLMD_CONTROL_PEER_H
@@ -19,6 +18,7 @@
 #include "proto/methods.h"
 #include "proto/rpc.h"
 
+struct call;
 struct control;
 struct evbuffer;
 struct json_object;
@@ -33,21 +33,6 @@ struct subscription;
 #define PEER_IDLE_MS	60000
 #define PEER_PING_MS	30000
 
-/* A call that has no answer yet. */
-struct call {
-	TAILQ_ENTRY(call)	 entry;
-	struct peer		*peer;	/* NULL: it left */
-	struct control		*ctl;
-	struct json_object	*id;
-	struct json_object	*params;	/* checked; or NULL */
-	enum method_row		 row;
-	/* Stops the work: answers, or not if the peer left, and ends the
-	 * call (call_fail or call_drop).  NULL: it cannot be stopped. */
-	void			(*cancel)(struct call *c);
-	/* The peer has room for more. */
-	void			(*drained)(struct call *c);
-	void			*data;
-};
 TAILQ_HEAD(call_list, call);
 
 struct peer_line {
@@ -94,20 +79,11 @@ struct peer	*peer_new(struct control *ctl, int fd, uid_t uid, gid_t gid,
 void		 peer_free(struct peer *p);
 /* What time does to it; false: it was freed. */
 bool		 peer_tick(struct peer *p, uint64_t now_ms);
+/* Queues an answer or a notice: text is taken. */
+void		 peer_line(struct peer *p, char *text, size_t len);
 /* There are events to be written. */
 void		 peer_wake(struct peer *p);
 /* Bytes of all its buffers. */
 size_t		 peer_bytes(const struct peer *p);
-
-/* Each ends the call; result and the contents of text are taken. */
-void		 call_reply(struct call *c, struct json_object *result);
-void		 call_reply_text(struct call *c, struct buf *result);
-void		 call_fail(struct call *c, struct rpc_error *err);
-/* Its peer has left. */
-void		 call_drop(struct call *c);
-/* A line for the caller meanwhile: taken. */
-void		 call_line(struct call *c, char *line, size_t len);
-/* "user uid", for histories. */
-void		 call_who(const struct call *c, char *out, size_t size);
 
 #endif

@@ -98,13 +98,15 @@ place_mkdir(const char *dir, mode_t mode, bool ours, struct place_error *e)
 	return 0;
 }
 
-/* The usual place for this user; its directory is there afterwards. */
+/* The usual place for this user; its directory is there afterwards.  (su and
+ * cron leave an $XDG_RUNTIME_DIR that is not there.) */
 static char *
 place_usual(struct place_error *e)
 {
 	const char *run = place_env("RUNTIME_DIRECTORY");
 	const char *xdg = place_env("XDG_RUNTIME_DIR");
 	const char *tmp = place_env("TMPDIR");
+	struct stat st;
 	char *dir, *path;
 	int rc;
 
@@ -115,7 +117,7 @@ place_usual(struct place_error *e)
 	} else if (geteuid() == 0) {
 		dir = xstrdup("/run/llmd");
 		rc = place_mkdir(dir, 0750, false, e);
-	} else if (xdg != NULL) {
+	} else if (xdg != NULL && stat(xdg, &st) == 0) {
 		xasprintf(&dir, "%s/llmd", xdg);
 		rc = place_mkdir(dir, 0700, false, e);
 	} else {

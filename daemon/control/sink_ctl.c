@@ -6,13 +6,13 @@
 #include "control/sink_ctl.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mbox.h"
 #include "base/xmalloc.h"
-#include "dialect/conv.h"
 #include "exchange/exchange.h"
 #include "exchange/sink.h"
 
@@ -96,8 +96,9 @@ sink_ctl_say(const struct sink_ctl *s, enum sink_ctl_what what,
 	m->news.serial = s->serial;
 	m->news.id = s->id;
 	m->news.gone = gone;
-	if (e != NULL)
-		m->news.error = *e;
+	m->news.error = exchange_error_id(e);
+	snprintf(m->news.error_text, sizeof m->news.error_text, "%s",
+	    exchange_error_text(e));
 	if (text.n > 0)
 		memcpy(m->text, text.p, text.n);
 	m->text[text.n] = '\0';
@@ -196,7 +197,6 @@ sink_ctl_begin_run(struct mbox_msg *m, void *arg)
 	s->cb = b->cb;
 	s->id = exchange_id(env);
 	sink_ctl_say(s, SINK_CTL_STARTED, SPAN_NONE, NULL, false);
-	a.front = &dialect_text;
 	a.body = &b->body;
 	a.sink = &s->sink;
 	a.start_ns = clock_ns();

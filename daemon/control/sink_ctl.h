@@ -13,12 +13,13 @@
 #include <stdint.h>
 
 #include "base/str.h"
-#include "dialect/chat.h"
+#include "proto/errors.h"
 
 struct mbox;
 struct sink_ctl_link;
 
 #define SINK_CTL_CREDIT	65536
+#define SINK_CTL_ERROR	512		/* of an error's text */
 
 enum sink_ctl_what {
 	SINK_CTL_STARTED,	/* id is known */
@@ -33,7 +34,8 @@ struct sink_ctl_news {
 	uint64_t		 id;
 	struct span		 text;
 	bool			 gone;		/* it was stopped by us */
-	struct chat_error	 error;		/* OVER; ERR_NONE: fine */
+	enum error_id		 error;		/* OVER; ERR_NONE: fine */
+	char			 error_text[SINK_CTL_ERROR];
 };
 
 /* On main's thread, arg is what its mbox was made with. */

@@ -30,8 +30,8 @@ void		 sub_queue_free(struct sub_queue *q);
 
 /*
  * Adds an event.  rest is what follows `"sub":"..",` in its params, with
- * their closing brace: `"c":"..","t":..,"ev":".."...}`.  object: what a newer event
- * of the same kind replaces.
+ * their closing brace: `"c":"..","t":..,"ev":".."...}`.  object: what a newer
+ * event of the same kind replaces.
  */
 void		 sub_queue_add(struct sub_queue *q, uint64_t seq,
 		    enum topic_event ev, uint64_t object, struct span rest);
