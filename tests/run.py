@@ -51,7 +51,8 @@ def environment():
         ASAN_OPTIONS="exitcode=99:detect_leaks=1:verify_asan_link_order=0:"
         "detect_stack_use_after_return=1",
         UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1",
-        TSAN_OPTIONS="exitcode=66:second_deadlock_stack=1")
+        TSAN_OPTIONS="exitcode=66:second_deadlock_stack=1:"
+        f"suppressions={TESTS / 'tsan.supp'}")
     return env
 
 
@@ -173,8 +174,11 @@ def junit_cases(stage, path, status, text):
         return [Case(stage, stage, FAILED,
                      f"exit status {status}, no result file: {e}\n"
                      + text[-8000:])]
+    suite_of = {t: s.get("name") for s in root.iter("testsuite")
+                for t in s.findall("testcase")}
     for t in root.iter("testcase"):
-        name = f"{t.get('classname') or ''}:{t.get('name')}"
+        where = suite_of.get(t) if stage == "node" else t.get("classname")
+        name = f"{where or 'node'}:{t.get('name')}"
         result, said = PASSED, ""
         for e in t:
             if e.tag in ("failure", "error"):

@@ -91,6 +91,7 @@ class Llmd:
             config = yaml.safe_dump(config, sort_keys=False,
                                     allow_unicode=True)
         self.config_path.write_text(config)
+        self.config_path.chmod(0o600)
 
     def up(self, retry=False):
         """Waits until /health answers; False if another test took the port
@@ -170,10 +171,10 @@ class Llmd:
     def records(self, path):
         """The request log's lines as objects."""
         try:
-            text = (self.dir / path).read_text()
+            text = (self.dir / path).read_text("utf-8")
         except FileNotFoundError:
             return []
-        return [json.loads(line) for line in text.splitlines()]
+        return [json.loads(line) for line in text.split("\n")[:-1]]
 
     def wait_record(self, path, match, deadline=5):
         """The first request log line for which match(line) is true."""
@@ -202,6 +203,8 @@ class Llmd:
                     problem = f"llmd: exit status {status} after SIGTERM"
             elif self.proc.popen.returncode < 0 and not self.killed:
                 problem = f"llmd died of signal {-self.proc.popen.returncode}"
+            elif not self.proc.awaited and not self.killed:
+                problem = "llmd ended though nobody in this test asked it to"
         except AssertionError as e:
             problem = str(e)
         report = self.proc.report()

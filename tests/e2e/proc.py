@@ -91,6 +91,7 @@ class Proc:
             stderr=self.log_file if stderr is None else stderr,
             preexec_fn=preexec_fn)
         self.pid = self.popen.pid
+        self.awaited = False        # its end was asked for
 
     def log(self):
         return self.log_path.read_text("utf-8", "replace")
@@ -100,6 +101,7 @@ class Proc:
 
     def wait(self, deadline=10):
         """The exit status; fails when the process goes on."""
+        self.awaited = True
         try:
             return self.popen.wait(seconds(deadline))
         except subprocess.TimeoutExpired:

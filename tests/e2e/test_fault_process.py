@@ -17,7 +17,7 @@ import time
 
 import pytest
 
-from llmd import Llmd, first_line, ollama, openai, run_llmd
+from llmd import Llmd, first_line, ollama, openai, run_llmd, sanitized
 from proc import BUILD, Proc, clean_env, free_port, private_dir, remove
 from raw import chat_body, post
 from sim import header, headers_of
@@ -210,7 +210,7 @@ def test_fault_62_socket_in_use(llmd, sim):
     p = run_llmd("--config", gw.config_path, "--port", free_port(),
                  "--socket", gw.socket)
     assert p.returncode == 78, p.stderr
-    assert f"pid {gw.pid}" in p.stderr and "already" in p.stderr
+    assert f"another llmd is running (pid {gw.pid})" in p.stderr
     gw.ctl("status", check=0)
 
 
@@ -302,7 +302,8 @@ def test_fault_63_socket_cannot_be_made(make):
         p = run_llmd("--config", home / "config.yaml", "--port", free_port(),
                      "--socket", path, dir=home)
         assert p.returncode > 0
-        assert path.name in p.stderr and "hint:" in p.stderr
+        assert str(path)[:60] in p.stderr or str(path.parent) in p.stderr
+        assert "hint:" in p.stderr
     finally:
         remove(home)
 
@@ -349,9 +350,21 @@ def test_fault_64_another_user(llmd, sim):
 
 # --- 65 to 67: what reaches a terminal or a log -----------------------------
 
+# Control characters are refused in a name; these are not control characters.
+NAME = "evil\u202ed\u2066e\u200b\ufeffname" + "\u6f22" * 3
+
+
+def test_fault_65_model_names(tmp_path):
+    text = MODEL.replace("model_name: m", f"model_name: {json.dumps(EVIL)}")
+    status, r = check(text, tmp_path)
+    assert status == 78
+    no_forbidden(json.dumps(r["errors"][0]["text"], ensure_ascii=False),
+                 "error")
+
+
 def evil_config(sim):
     return {"model_list": [
-        ollama(f"evil{EVIL}", sim, "m"), ollama("m", sim),
+        ollama(NAME, sim, "m"), ollama("m", sim),
         openai("o", sim)], "llmd_settings": {"request_log": "requests.log"}}
 
 
@@ -364,7 +377,7 @@ def no_forbidden(text, what, terminal=False):
 
 def make_evil_traffic(gw, sim):
     sim.script("m", text="x", headers={"X-Evil": "y"})
-    assert gw.chat(f"evil{EVIL}", text=EVIL, user=EVIL).status == 200
+    assert gw.chat(NAME, text=EVIL, user=EVIL).status == 200
     gw.chat(f"not-there{EVIL}")
     sim.script("m", status=500, body=json.dumps({"error": f"bad{EVIL}"}))
     assert gw.chat("m").status >= 400
@@ -441,8 +454,10 @@ def test_fault_66_one_event_is_one_line(llmd, sim):
     wait_until(lambda: len(gw.records("requests.log")) >= n, 5)
     text = (gw.dir / "requests.log").read_text()
     assert len(text.split("\n")) - 1 == n
-    for line in text.splitlines():
+    for line in text.split("\n")[:-1]:
         assert "forged" not in json.loads(line)
+    no_forbidden(text, "request log")
+    no_forbidden(gw.log(), "stderr")
     assert not re.search(r"^(\{\"forged|2026-01-01 forged)", gw.log(), re.M)
     assert len(gw.log().splitlines()) - before <= 2 * n
 
@@ -635,7 +650,8 @@ def test_fault_61_garbage(llmd, sim, data):
             pass
         t.join()
     gw.ctl("status", check=0)
-    assert gw.proc.rss_kb() - rss < 8 * 1024
+    if not sanitized():
+        assert gw.proc.rss_kb() - rss < 8 * 1024
     assert gw.chat("m").status == 200
 
 

@@ -10,8 +10,9 @@ import httpx2
 import pytest
 
 from world import sdk
-from llmd import openai, ollama
-from proc import TESTS
+from llmd import ollama, openai, run_llmd
+from preloaded import Net
+from proc import TESTS, free_port
 from raw import chat_body, chunks, events
 from sim import header
 from test_stream import texts
@@ -55,7 +56,7 @@ def test_fault_45_good(sims, llmd, ca):
 
 
 @pytest.mark.parametrize("cert, words", [
-    ("expired", "expired"), ("wrong", "mismatch"), ("self", "self")])
+    ("expired", "expired"), ("wrong", "not for localhost"), ("self", "self")])
 def test_fault_45_bad_certificates(sims, llmd, ca, cert, words):
     """Refused with the reason, and no request is sent."""
     sim = sims(tls=pair(ca, cert))
@@ -98,6 +99,7 @@ def test_fault_45_cut_without_close_notify(sims, llmd, ca, model):
                fault="tls_cut_mid")
     ev = events(gw.chat(model, stream=True).body)
     assert "[DONE]" not in ev and "error" in json.loads(ev[-1])
+    sim.script(model, text="one two three four", cut_after=60, cut="tls")
     assert gw.chat(model).status == 502
     # A body that ends with the connection is trusted only after a
     # close_notify.
@@ -108,6 +110,8 @@ def test_fault_45_cut_without_close_notify(sims, llmd, ca, model):
 
 def test_fault_45_plain_backend_on_https(sims, llmd, ca):
     sim = sims()
+    sim.call("script", {"path": "accept", "script": {
+        "wire": "HTTP/1.1 400 Bad Request\r\n\r\n"}})
     gw = backend(llmd, sim, ca)
     assert gw.chat("o").status == 502
     sim = sims(tls=pair(ca, "good"))
@@ -143,40 +147,87 @@ def test_TLS_stale_connection_is_tried_again(sims, llmd, ca):
         assert gw.chat("o").status == 200
 
 
-@pytest.mark.parametrize("scheme", ["https", "http"])
-def test_TLS_connect_proxy(sims, llmd, ca, scheme):
-    """HTTPS_PROXY by CONNECT; NO_PROXY leaves a host out."""
-    sim = sims(tls=pair(ca, "good"))
-    proxy = sims("--connect-proxy")
-    gw = backend(llmd, sim, ca, env={
-        "HTTPS_PROXY": proxy.url, "https_proxy": proxy.url,
-        "NO_PROXY": "nothing.example"})
+@pytest.fixture
+def tunnel(sims, llmd, ca, tmp_path):
+    """A backend wrong.example that only a CONNECT proxy can reach; returns
+    (sim, proxy, a function that starts llmd with more environment)."""
+    sim = sims(tls=pair(ca, "wrong"))
+    proxy = sims("--connect-proxy", "--connect-to", f"127.0.0.1:{sim.port}")
+    net = Net(tmp_path)
+    net.rules("name wrong.example error -2")
+
+    def start(**env):
+        return backend(llmd, sim, ca, "https://wrong.example:8443",
+                       env={**net.env, **env})
+    return sim, proxy, start
+
+
+def connects(proxy):
+    return [r for r in proxy.call("requests") if r["method"] == "CONNECT"]
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
+def test_TLS_connect_proxy(tunnel, name):
+    """HTTPS_PROXY by CONNECT: the name is the proxy's to resolve, and the
+    certificate is checked through it."""
+    sim, proxy, start = tunnel
+    gw = start(**{name: proxy.url, "NO_PROXY": "nothing.example"})
     assert gw.chat("o").status == 200
     sim.script("o", text="tunnel", token_chars=1)
     assert texts(chunks(gw.chat("o", stream=True).body)) == "tunnel"
-    tunnels = [r for r in proxy.call("requests")
-               if r["method"] == "CONNECT"]
-    assert tunnels
-    assert tunnels[0]["target"] == f"localhost:{sim.port}"
-    assert not header(tunnels[0], "authorization")
-    n = len(tunnels)
-    gw = backend(llmd, sim, ca, env={
-        "HTTPS_PROXY": proxy.url, "NO_PROXY": "x.example,localhost"})
+    r = connects(proxy)[0]
+    assert r["target"] == "wrong.example:8443"
+    assert header(r, "host") == ["wrong.example:8443"]
+    assert not header(r, "authorization")
+    assert header(sim.last("o"), "authorization") == ["Bearer sk-upstream"]
+    assert header(sim.last("o"), "host") == ["wrong.example:8443"]
+
+
+def test_TLS_proxy_with_a_password(tunnel):
+    _, proxy, start = tunnel
+    gw = start(HTTPS_PROXY=proxy.url.replace("//", "//me:secret@"))
     assert gw.chat("o").status == 200
-    assert len([r for r in proxy.call("requests")
-                if r["method"] == "CONNECT"]) == n
+    assert header(connects(proxy)[0], "proxy-authorization") \
+        == ["Basic bWU6c2VjcmV0"]
+    assert "secret" not in gw.log()
 
 
-def test_TLS_proxy_refuses(sims, llmd, ca):
-    sim = sims(tls=pair(ca, "good"))
-    proxy = sims("--connect-proxy")
-    proxy.call("script", {"path": f"localhost:{sim.port}",
-                          "script": {"status": 407}})
+@pytest.mark.parametrize("no_proxy", ["wrong.example", "x.example,.example",
+                                      "*"])
+def test_TLS_no_proxy(tunnel, no_proxy):
+    """NO_PROXY: directly, which fails here because the name is unknown."""
+    _, proxy, start = tunnel
+    gw = start(HTTPS_PROXY=proxy.url, NO_PROXY=no_proxy)
+    r = gw.chat("o")
+    assert r.status == 502
+    assert r.json()["error"]["code"] == "upstream_unreachable"
+    assert connects(proxy) == []
+
+
+def test_TLS_loopback_needs_no_proxy(sims, llmd, ca):
+    sim, proxy = sims(tls=pair(ca, "good")), sims("--connect-proxy")
     gw = backend(llmd, sim, ca, env={"HTTPS_PROXY": proxy.url})
+    assert gw.chat("o").status == 200
+    assert connects(proxy) == []
+
+
+def test_TLS_proxy_refuses(tunnel):
+    _, proxy, start = tunnel
+    proxy.call("script", {"path": "wrong.example:8443",
+                          "script": {"status": 407}})
+    gw = start(HTTPS_PROXY=proxy.url)
     r = gw.chat("o")
     assert r.status == 502
     assert "proxy" in r.json()["error"]["message"].lower()
     assert "407" in r.json()["error"]["message"]
+
+
+def test_TLS_proxy_is_dead(tunnel):
+    _, _, start = tunnel
+    gw = start(HTTPS_PROXY=f"http://127.0.0.1:{free_port()}")
+    r = gw.chat("o")
+    assert r.status == 502
+    assert "proxy" in r.json()["error"]["message"].lower()
 
 
 # --- clients by TLS ---------------------------------------------------------
@@ -245,9 +296,6 @@ def test_TLS_client_gone(tls_gw, sim, ca):
 
 
 def test_TLS_missing_files(tmp_path, ca):
-    from llmd import run_llmd
-    from proc import free_port
-
     (tmp_path / "config.yaml").write_text("model_list: []\n")
     cert, key = pair(ca, "good")
     other = pair(ca, "self")[1]

@@ -202,7 +202,7 @@ def test_TOOL_11_required(sim, client):
     sent = sim.last("m")["json"]
     assert len(sent["tools"]) == 1
     assert len(sent["messages"]) == len(MSG) + 1, "an instruction is added"
-    assert any(m["role"] == "system" and "tool" in m["content"].lower()
+    assert any(m["role"] == "system" and "must call" in m["content"]
                for m in sent["messages"])
 
 

@@ -140,6 +140,7 @@ for (const model of ['m', 'o']) {
         await w.script(model, { text: 'one two three four', words: true, fault });
         await assert.rejects(async () => text(await client.chat.completions.create(
           { model, messages, stream: true })), OpenAI.APIError);
+        await w.script(model, { text: 'one two three four', cut_after: 60, cut: 'rst' });
         await assert.rejects(client.chat.completions.create({ model, messages }),
           OpenAI.InternalServerError);
       });
@@ -154,11 +155,11 @@ for (const model of ['m', 'o']) {
         'the upstream is closed');
       await w.script(model, { delay: 30000 });
       const ac = new AbortController();
+      const before = (await w.requests(model)).length;
       const p = client.chat.completions.create({ model, messages }, { signal: ac.signal });
       p.catch(() => {});
-      const before = (await w.requests(model)).length;
-      await until(async () => (await w.requests(model)).length >= before, 2000, 'sent');
-      setTimeout(() => ac.abort(), 100);
+      await until(async () => (await w.requests(model)).length > before, 2000, 'sent');
+      ac.abort();
       await assert.rejects(p, OpenAI.APIUserAbortError);
       await until(async () => (await w.requests(model)).at(-1).end !== 'open', 2000,
         'the upstream is closed');

@@ -106,8 +106,11 @@ export async function makeWorld({ key } = {}) {
     },
     async stop() {
       gw.child.kill('SIGTERM');
-      const end = await Promise.race([gw.done,
-        new Promise((r) => setTimeout(() => r('slow'), 15000 * slow))]);
+      let timer;
+      const end = await Promise.race([gw.done, new Promise((r) => {
+        timer = setTimeout(() => r('slow'), 15000 * slow);
+      })]);
+      clearTimeout(timer);
       sim.child.kill('SIGTERM');
       await sim.done;
       const log = gw.log();

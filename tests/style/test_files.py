@@ -10,7 +10,7 @@ import subprocess
 import pytest
 import yaml
 
-from common import ROOT, rel, sources, text, tracked
+from common import BUILD, ROOT, rel, sources, text, tracked
 
 MANUALS = ["llmd.8", "llmctl.1", "llmtop.1", "llmd.yaml.5"]
 # Registries' hosts, and machine paths of a developer: nothing of either may
@@ -179,7 +179,7 @@ def test_systemd_unit(tmp_path):
             assert line in t, f"{rel(p)}: {line}"
         if not shutil.which("systemd-analyze"):
             continue
-        llmd = ROOT / "build/llmd"
+        llmd = (ROOT / BUILD / "llmd").resolve()
         copy = tmp_path / p.name
         copy.write_text(re.sub(r"^(ExecStart=)\S+", rf"\g<1>{llmd}", t,
                                flags=re.M))

@@ -3,6 +3,8 @@
 #ifndef LLMD_CONF_HELP_H
 #define LLMD_CONF_HELP_H
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/map.h"
@@ -57,6 +59,38 @@ conf_help_load(struct conf_world *w, const char *text,
 	struct conf_options o = conf_help_options("config.yaml");
 
 	return conf_load_text(w, &o, span_z(text), r);
+}
+
+/* Loads a text that must load; remarks are dropped. */
+static inline struct conf *
+conf_help_must_load(struct conf_world *w, const char *text)
+{
+	struct conf_remarks r = { 0 };
+	struct conf *c = conf_help_load(w, text, &r);
+	char *s;
+
+	if (c == NULL) {
+		s = conf_remarks_text(&r);
+		fprintf(stderr, "%s", s);
+		abort();
+	}
+	return c;
+}
+
+/* The JSON of a body default, valid until the next call; NULL. */
+static inline const char *
+conf_help_param(const struct deploy *d, const char *name)
+{
+	static char copy[256];
+	unsigned i;
+
+	for (i = 0; i < d->nparams; i++)
+		if (strcmp(d->params[i].name, name) == 0) {
+			snprintf(copy, sizeof(copy), "%.*s",
+			    (int)d->params[i].json.n, d->params[i].json.p);
+			return copy;
+		}
+	return NULL;
 }
 
 #endif

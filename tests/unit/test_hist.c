@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* LINK: daemon/observe/hist.c daemon/observe/stats.c daemon/base/map.c */
 /* LINK: daemon/base/hash.c daemon/base/xmalloc.c daemon/base/log.c */
-/* LINK: daemon/base/clock.c daemon/base/str.c proto/text.c proto/text_width.c */
+/* LINK: daemon/base/clock.c daemon/base/str.c proto/text.c */
+/* LINK: proto/text_width.c */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -495,8 +495,8 @@ static void
 test_limits(void **state)
 {
 	struct http1_req r;
-	char *p = malloc(HTTP1_HEAD_MAX + 100);
-	size_t fit = HTTP1_LINE_MAX - sizeof "GET / HTTP/1.1" + 1;
+	char *p = malloc(HTTP1_HEAD_MAX + 100), *q;
+	size_t n, k, fit = HTTP1_LINE_MAX - sizeof "GET / HTTP/1.1" + 1;
 
 	(void)state;
 	assert_non_null(p);
@@ -508,6 +508,23 @@ test_limits(void **state)
 	/* The head: 25 bytes of TOP, 3 and 1 lines, CRLF. */
 	assert_int_equal(test_limit_head(4, 8183, &r), 1);
 	assert_int_equal(test_limit_head(4, 8184, &r), -431);
+	/* Exactly as much as may be, and one byte more. */
+	for (k = 0; k < 2; k++) {
+		q = test_head_of(4, 8182, &n);
+		assert_true(n < HTTP1_HEAD_MAX);
+		q = realloc(q, HTTP1_HEAD_MAX + 1);
+		assert_non_null(q);
+		memset(q + n - 4, 'x', HTTP1_HEAD_MAX + k - n);
+		memcpy(q + HTTP1_HEAD_MAX + k - 4, "\r\n\r\n", 4);
+		assert_int_equal(http1_req_parse(q, HTTP1_HEAD_MAX + k, &r),
+		    k == 0 ? HTTP1_HEAD_MAX : -431);
+		free(q);
+	}
+	/* Many good lines and no end. */
+	q = test_head_of(5, 8000, &n);
+	assert_int_equal(http1_req_parse(q, HTTP1_HEAD_MAX, &r), 0);
+	assert_int_equal(http1_req_parse(q, HTTP1_HEAD_MAX + 1, &r), -431);
+	free(q);
 	/* The request line. */
 	memset(p, 'a', HTTP1_HEAD_MAX + 100);
 	memcpy(p, "GET /", 5);

@@ -378,7 +378,7 @@ test_reader_gone(void **state)
 static void
 test_reader_returns(void **state)
 {
-	char *fifo = path_of("returns"), line[101];
+	char *fifo = path_of("returns"), line[4091];
 	struct buf b = { 0 };
 	uint64_t lost = log_dropped(), end;
 	int fd, wfd, i;
@@ -387,12 +387,13 @@ test_reader_returns(void **state)
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	assert_true((fd = open(fifo, O_RDONLY | O_NONBLOCK)) >= 0);
 	assert_true((wfd = open(fifo, O_WRONLY | O_NONBLOCK)) >= 0);
+	fcntl(wfd, F_SETPIPE_SZ, 65536);
 	log_init(wfd, LOG_L_INFO, true);
 	assert_int_equal(log_start(), 0);
-	memset(line, 'x', 100);
-	line[100] = '\0';
-	/* The pipe is full in the middle of a line. */
-	for (i = 0; i < 2000; i++)
+	memset(line, 'x', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
+	/* More than PIPE_BUF each: the pipe is full in the middle of one. */
+	for (i = 0; i < 200; i++)
 		log_info("%s", line);
 	usleep(50000);
 	close(fd);
@@ -401,7 +402,7 @@ test_reader_returns(void **state)
 		usleep(20000);
 	}
 	end = clock_ms() + 5000;
-	while (log_dropped() - lost < 1000 && clock_ms() < end)
+	while (log_dropped() - lost < 189 && clock_ms() < end)
 		usleep(1000);
 	assert_true((fd = open(fifo, O_RDONLY | O_NONBLOCK)) >= 0);
 	drain(fd, &b, NULL, 50);

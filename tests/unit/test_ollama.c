@@ -24,7 +24,9 @@ static const struct deploy_param params[] = {
 	{ "max_tokens", { "99", 2 } },
 	{ "num_ctx", { "8192", 4 } },
 	{ "keep_alive", { "\"8m\"", 4 } },
-	{ "stop", { "\"END\"", 5 } }
+	{ "stop", { "\"END\"", 5 } },
+	{ "options", { "{\"top_k\":1,\"num_gpu\":2}", 23 } },
+	{ "response_format", { "{\"type\":\"json_object\"}", 22 } }
 };
 
 static const struct enc {
@@ -41,7 +43,6 @@ static const struct enc {
 	    M("[ {\"role\":\"system\", \"content\":\"\\u00e9\\ud83d\\ude00\"},"
 	    "{\"content\":\"x\",\"role\":\"user\",\"name\":\"n\"} ]"),
 	    NULL, 0, false },
-	{ Q("[]", ""), M("[]"), NULL, 0, false },
 	{ Q(HI, ",\"stream\":true"), "{\"model\":\"up\",\"stream\":true,"
 	    "\"messages\":" HI "}", NULL, 0, false },
 	/* MSG-01, MSG-03, CHAT-03. */
@@ -94,6 +95,11 @@ static const struct enc {
 	{ Q(HI, ""), M(HI ",\"options\":{\"temperature\":0.2,"
 	    "\"num_predict\":99,\"num_ctx\":8192,\"stop\":[\"END\"]},"
 	    "\"keep_alive\":\"8m\""), NULL, 5, false },
+	{ Q("[{\"role\":\"user\",\"content\":\"json\"}]", ",\"top_k\":4"),
+	    M("[{\"role\":\"user\",\"content\":\"json\"}],\"format\":"
+	    "\"json\",\"options\":{\"top_k\":4,\"temperature\":0.2,"
+	    "\"num_predict\":99,\"num_ctx\":8192,\"stop\":[\"END\"],"
+	    "\"num_gpu\":2},\"keep_alive\":\"8m\""), NULL, 7, false },
 	/* IMG-01 */
 	{ Q("[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":"
 	    "\"see\"},{\"type\":\"image_url\",\"image_url\":{\"url\":"
@@ -259,6 +265,7 @@ static const struct refusal {
 	    "response_format.json_schema.schema", ERR_INVALID_PARAM },
 	{ Q(HI, ",\"parallel_tool_calls\":1"), "parallel_tool_calls",
 	    ERR_INVALID_PARAM },
+	{ Q("[]", ""), "messages", ERR_INVALID_PARAM },
 	{ Q("[1]", ""), "messages[0]", ERR_INVALID_PARAM },
 	{ Q("[{\"content\":\"x\"}]", ""), "messages[0].role",
 	    ERR_INVALID_PARAM },
@@ -332,7 +339,8 @@ test_schema_bomb(void **state)
 	int i;
 
 	(void)state;
-	buf_lit(&b, "{\"model\":\"m\",\"messages\":[],\"tools\":[{\"type\":"
+	buf_lit(&b, "{\"model\":\"m\",\"messages\":[{\"role\":"
+	    "\"user\",\"content\":\"x\"}],\"tools\":[{\"type\":"
 	    "\"function\",\"function\":{\"name\":\"f\",\"parameters\":{"
 	    "\"$defs\":{\"a0\":{\"type\":\"string\"}");
 	for (i = 1; i < 30; i++)
@@ -361,6 +369,61 @@ test_schema_bomb(void **state)
 	assert_non_null(strstr(help_encoded(&h), "\"b\":{\"$ref\":\"http://"
 	    "x/y\"}"));
 	help_fini(&h);
+}
+
+/* A body with k times the same text; encoding it must end with param. */
+static void
+bomb(const char *head, const char *piece, int k, const char *tail,
+    const char *param)
+{
+	struct help h = { 0 };
+	struct buf b = { 0 };
+
+	buf_addz(&b, head);
+	while (k-- > 0)
+		buf_addz(&b, piece);
+	buf_addz(&b, tail);
+	buf_pad(&b);
+	assert_int_equal(help_scan(&h, &dialect_openai, b.p), 0);
+	h.to.back = &dialect_ollama;
+	h.to.upstream = "up";
+	if (param == NULL) {
+		assert_int_equal(chat_encode(&h.req, &h.to, &h.arena, &h.enc,
+		    &h.err), 0);
+	} else {
+		assert_int_equal(chat_encode(&h.req, &h.to, &h.arena, &h.enc,
+		    &h.err), -1);
+		assert_string_equal(h.err.param, param);
+	}
+	help_fini(&h);
+	buf_fini(&b);
+}
+
+/* Row 10: each of these ends at once, refused or in linear time. */
+static void
+test_bombs(void **state)
+{
+	(void)state;
+	bomb("{\"model\":\"m\",\"messages\":[1",
+	    ",{\"role\":\"user\",\"content\":\"x\"}", 1000000, "]}",
+	    "messages");
+	bomb("{\"model\":\"m\",\"messages\":[{\"role\":\"user\","
+	    "\"content\":[\"\"", ",\"x\"", 1000000, "]}]}",
+	    "messages[0].content");
+	bomb("{\"model\":\"m\",\"messages\":[{\"role\":"
+	    "\"user\",\"content\":\"x\"}],\"tools\":["
+	    FN("f", NOARG), "," FN("f", NOARG), 100000, "]}", "tools");
+	bomb("{\"model\":\"m\",\"messages\":[{\"role\":"
+	    "\"user\",\"content\":\"x\"}],\"tools\":[{\"type\":"
+	    "\"function\",\"function\":{\"name\":\"f\",\"parameters\":"
+	    "{\"x\":[0", ",{\"$ref\":\"#/y\"}", 100000, "]}}}]}",
+	    "tools[0].function.parameters");
+	bomb("{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\","
+	    "\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\"}}"
+	    "]}", ",{\"role\":\"tool\",\"tool_call_id\":\"b\"}", 60000, "]}",
+	    NULL);
+	bomb("{\"model\":\"m\",\"messages\":[{\"role\":\"user\","
+	    "\"content\":\"", "\\n0123456789", 1000000, "\"}]}", NULL);
 }
 
 /*
@@ -560,6 +623,7 @@ main(void)
 		cmocka_unit_test(test_encode),
 		cmocka_unit_test(test_refuse),
 		cmocka_unit_test(test_schema_bomb),
+		cmocka_unit_test(test_bombs),
 		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_choice_check),
 		cmocka_unit_test(test_lines),

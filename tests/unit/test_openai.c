@@ -578,6 +578,8 @@ static const struct upstream {
 	{ 500, "{\"error\":{\"message\":\"key: Bearer abc.def and "
 	    "sk-proj-0123\",\"code\":null}}", 500, ERR_UPSTREAM,
 	    "key: Bearer *** and sk-***", "", "" },
+	{ 500, "{\"error\":{\"message\":\"<!DOCTYPE html><html>x\"}}", 500,
+	    ERR_UPSTREAM, "", "", "" },
 	{ 502, "<html>bad</html>", 502, ERR_UPSTREAM, "", "", "" },
 	{ 503, "", 503, ERR_UPSTREAM_BUSY, "", "", "" },
 	{ 504, "{\"error\":{}}", 504, ERR_UPSTREAM_TIMEOUT, "", "", "" },
@@ -679,6 +681,39 @@ test_limits(void **state)
 	help_fini(&h);
 }
 
+/* SSE-02: 12 MB in one event pass, 17 MB do not. */
+static void
+test_big(void **state)
+{
+	static const char tail[] = "\"},\"finish_reason\":null}]}\n\n";
+	struct buf in = { 0 };
+	struct help h = { 0 };
+	size_t head;
+	char *p;
+
+	(void)state;
+	buf_lit(&in, "data: {\"model\":\"u\",\"choices\":[{\"index\":0,"
+	    "\"delta\":{\"role\":\"assistant\",\"content\":\"");
+	head = in.n;
+	p = buf_need(&in, 17u << 20);
+	memset(p, 'x', 17u << 20);
+	in.n += 12u << 20;
+	buf_lit(&in, tail);
+	help_open(&h, &dialect_openai, &dialect_openai, R_REQ);
+	assert_int_equal(help_feed(&h, in.p, in.n, 65536), CONV_OPEN);
+	assert_int_equal(h.out.n, in.n + 7);
+	assert_memory_equal(h.out.p + h.out.n - sizeof(tail) + 1, tail,
+	    sizeof(tail) - 1);
+	assert_true(conv_facts(h.conv)->started);
+	h.out.n = 0;
+	memset(in.p + head, 'x', 17u << 20);
+	in.n = head + (17u << 20);
+	assert_int_equal(help_feed(&h, in.p, in.n, 65536), CONV_ERROR);
+	assert_non_null(strstr(help_out(&h), "more than 16 MiB"));
+	help_fini(&h);
+	buf_fini(&in);
+}
+
 int
 main(void)
 {
@@ -697,7 +732,8 @@ main(void)
 		cmocka_unit_test(test_upstream_error),
 		cmocka_unit_test(test_long_error),
 		cmocka_unit_test(test_error_forms),
-		cmocka_unit_test(test_limits)
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_big)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* LINK: daemon/observe/ring.c daemon/base/xmalloc.c daemon/base/log.c */
-/* LINK: daemon/base/clock.c daemon/base/str.c proto/text.c proto/text_width.c */
+/* LINK: daemon/base/clock.c daemon/base/str.c proto/text.c */
+/* LINK: proto/text_width.c */
 #include <sys/eventfd.h>
 
 #include <pthread.h>
