@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "proto/client.h"
@@ -65,12 +66,35 @@ link_new(const char *path, const struct link_hooks *hooks, void *arg)
 	return l;
 }
 
+/* Ends a call with what became of it. */
+static void
+link_finish(struct link_call *c, struct json_object *result,
+    const struct rpc_error *err)
+{
+	link_reply_cb reply = c->reply;
+	void *arg = c->arg;
+
+	memset(c, 0, sizeof(*c));
+	if (reply != NULL)
+		reply(arg, result, err);
+}
+
 void
 link_free(struct link *l)
 {
+	struct rpc_error err;
+	int i;
+
 	if (l == NULL)
 		return;
 	client_close(l->client);
+	l->client = NULL;
+	rpc_error_init(&err);
+	rpc_error_set(&err, ERR_CONNECTION_LOST, "llmtop ends");
+	for (i = 0; i < LINK_CALLS; i++)
+		if (l->calls[i].id != 0)
+			link_finish(&l->calls[i], NULL, &err);
+	rpc_error_fini(&err);
 	if (l->fd >= 0)
 		close(l->fd);
 	rpc_error_fini(&l->err);
@@ -139,19 +163,6 @@ const struct client_hello *
 link_hello(const struct link *l)
 {
 	return l->client != NULL ? client_hello_get(l->client) : NULL;
-}
-
-/* Ends a call with what became of it. */
-static void
-link_finish(struct link_call *c, struct json_object *result,
-    const struct rpc_error *err)
-{
-	link_reply_cb reply = c->reply;
-	void *arg = c->arg;
-
-	memset(c, 0, sizeof(*c));
-	if (reply != NULL)
-		reply(arg, result, err);
 }
 
 /* When to try again: a tenth of jitter, so that many llmtops spread. */

@@ -144,8 +144,7 @@ model_finish(struct model *m, struct row *r)
 	model_insert_done(m, r);
 }
 
-/* Folds a row or an event with an id; NULL: it has none. */
-static struct row *
+struct row *
 model_fold(struct model *m, struct json_object *o, double t)
 {
 	uint64_t id = row_id_parse(field_str(o, "id"));
@@ -157,6 +156,7 @@ model_fold(struct model *m, struct json_object *o, double t)
 	if ((r = model_find(m, m->gen, id)) == NULL) {
 		model_evict(m);
 		r = row_new(id, m->gen);
+		m->made++;
 		r->chain = m->table[model_bucket(m->gen, id)];
 		m->table[model_bucket(m->gen, id)] = r;
 		row_fold(r, o, t);

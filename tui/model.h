@@ -39,6 +39,7 @@ struct model {
 	struct row_list		 live;		/* newest first */
 	struct row_list		 done;		/* newest end first */
 	size_t			 nlive, ndone;
+	uint64_t		 made;		/* rows ever */
 	struct row		*table[MODEL_BUCKETS];
 	struct model_metrics	 now;
 	struct model_metrics	 past[MODEL_HISTORY];	/* a ring */
@@ -80,6 +81,8 @@ void	model_take_routes(struct model *, struct json_object *);
 void	model_take_models(struct model *, struct json_object *);
 void	model_take_status(struct model *, struct json_object *, double now);
 
+/* Folds a row or an event of a request; NULL: it has no id. */
+struct row *model_fold(struct model *, struct json_object *, double t);
 /* The request with this id, or NULL. */
 struct row *model_find(const struct model *, unsigned gen, uint64_t id);
 /* Line i, 0 = newest; NULL: no more. */

@@ -164,7 +164,7 @@ static const char *const term_glyphs[2][TERM_GLYPHS] = {
 		[TERM_CORNER_TL] = "┌", [TERM_CORNER_TR] = "┐",
 		[TERM_CORNER_BL] = "└", [TERM_CORNER_BR] = "┘",
 		[TERM_BRANCH] = "├─", [TERM_BRANCH_LAST] = "└─",
-		[TERM_ARROW] = "▶", [TERM_ELLIPSIS] = "…",
+		[TERM_ARROW] = "▸", [TERM_ELLIPSIS] = "…",
 		[TERM_SHADE] = "·", [TERM_BLOCK] = "█",
 	}, {
 		[TERM_HLINE] = "-", [TERM_VLINE] = "|",

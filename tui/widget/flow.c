@@ -146,6 +146,19 @@ flow_line(const struct term *t, int y, int x, int w, const char *p,
 	}
 }
 
+int
+flow_lines(const struct flow *f, int w)
+{
+	const char *p = f->text, *end = f->text + f->len, *next;
+	int n = 0;
+
+	if (f->len == 0 || w < 1)
+		return 0;
+	for (; p < end; p = next, n++)
+		flow_break(p, end, w, &next);
+	return n;
+}
+
 void
 flow_draw(struct flow *f, const struct term *t, struct rect r)
 {
@@ -155,8 +168,7 @@ flow_draw(struct flow *f, const struct term *t, struct rect r)
 
 	if (r.w < 1 || r.h < 1 || f->len == 0)
 		return;
-	for (f->lines = 0; p < end; p = next, f->lines++)
-		flow_break(p, end, r.w, &next);
+	f->lines = flow_lines(f, r.w);
 	f->height = r.h;
 	top = f->lines > r.h ? f->lines - r.h : 0;
 	if (f->up > top)

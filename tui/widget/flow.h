@@ -29,6 +29,8 @@ void	flow_add(struct flow *, const struct term *, enum term_role,
 	    const char *raw);
 void	flow_addf(struct flow *, const struct term *, enum term_role,
 	    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Lines that it has at this width. */
+int	flow_lines(const struct flow *, int w);
 void	flow_draw(struct flow *, const struct term *, struct rect);
 /* Scrolls by so many lines, down > 0. */
 void	flow_scroll(struct flow *, int lines);

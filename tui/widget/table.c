@@ -17,7 +17,7 @@ table_init(struct table *t, const struct table_column *columns, int n)
 	t->columns = columns;
 	t->n = n;
 	for (i = 0; i < n; i++)
-		t->want[i] = columns[i].min;
+		t->want[i] = (int)strlen(columns[i].title);
 }
 
 void
@@ -59,15 +59,12 @@ table_used(const struct table *t)
 	return used;
 }
 
-int
-table_fit(struct table *t, int width)
+/* Grows columns to what `goal` says, the highest rank first. */
+static void
+table_grow(struct table *t, int width, const int *goal)
 {
-	int i, best, used, more, x = 0, done[TABLE_COLUMNS] = { 0 };
+	int i, best, more, used = table_used(t), done[TABLE_COLUMNS] = { 0 };
 
-	for (i = 0; i < t->n; i++)
-		t->w[i] = t->columns[i].min;
-	while ((used = table_used(t)) > width && (i = table_lowest(t)) >= 0)
-		t->w[i] = 0;
 	while (used < width) {
 		for (best = -1, i = 0; i < t->n; i++)
 			if (t->w[i] > 0 && !done[i] && (best < 0 ||
@@ -76,7 +73,7 @@ table_fit(struct table *t, int width)
 		if (best < 0)
 			break;
 		done[best] = 1;
-		more = t->want[best] - t->w[best];
+		more = goal[best] - t->w[best];
 		if (more > width - used)
 			more = width - used;
 		if (more > 0) {
@@ -84,12 +81,31 @@ table_fit(struct table *t, int width)
 			used += more;
 		}
 	}
+}
+
+int
+table_fit(struct table *t, int width)
+{
+	int i, x = 0, least[TABLE_COLUMNS], first[TABLE_COLUMNS];
+
+	for (i = 0; i < t->n; i++) {
+		t->w[i] = least[i] = t->columns[i].min;
+		first[i] = t->columns[i].rank > TABLE_LAST ? t->want[i] : 0;
+	}
+	while (table_used(t) > width && (i = table_lowest(t)) >= 0)
+		t->w[i] = 0;
+	for (i = 0; i < t->n; i++)
+		if (t->w[i] > t->want[i])
+			t->w[i] = t->want[i];
+	table_grow(t, width, first);
+	table_grow(t, width, least);
+	table_grow(t, width, t->want);
 	for (i = 0; i < t->n; i++) {
 		t->x[i] = x;
 		if (t->w[i] > 0)
 			x += t->w[i] + 1;
 	}
-	return used;
+	return table_used(t);
 }
 
 void
