@@ -20,7 +20,7 @@ notify_send(const char *path, const char *state)
 	if (path == NULL || (*path != '/' && *path != '@') ||
 	    strlen(path) >= sizeof sa.sun_path)
 		return;
-	strcpy(sa.sun_path, path);
+	memcpy(sa.sun_path, path, strlen(path) + 1);
 	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
 	    strlen(path));
 	if (*path == '@')

@@ -190,7 +190,7 @@ text_cut(char *dst, size_t cap, const char *src, int cols, const char *mark)
 	while (n > 0 && n + strlen(mark) >= cap)
 		n = text_prefix(src, used - 1, &used);
 	memcpy(dst, src, n);
-	strcpy(dst + n, mark);
+	memcpy(dst + n, mark, strlen(mark) + 1);
 	return used + markw;
 }
 

@@ -409,8 +409,8 @@ frame_draw(struct app *app)
 	curs_set(0);
 	app->term.frozen = 0;
 	if (COLS < 20 || LINES < 2) {
-		term_printf(&app->term, 0, 0, COLS, TERM_TEXT,
-		    "llmtop %dx%d", COLS, LINES);
+		term_printf(&app->term, 0, 0, COLS, TERM_TEXT, COLS < 14 ?
+		    "%dx%d" : "llmtop %dx%d", COLS, LINES);
 		return;
 	}
 	for (i = 0; i < app->nmodals; i++)

@@ -42,7 +42,7 @@ struct model {
 	uint64_t		 made;		/* rows ever */
 	struct row		*table[MODEL_BUCKETS];
 	struct model_metrics	 now;
-	struct model_metrics	 past[MODEL_HISTORY];	/* a ring */
+	struct model_metrics	 past[MODEL_HISTORY];	/* ring */
 	size_t			 npast;		/* ever */
 	struct model_log	 logs[MODEL_LOGS];	/* a ring */
 	size_t			 nlogs;		/* ever */
@@ -55,7 +55,7 @@ struct model {
 	char			 cursor[128];	/* "": none */
 	int64_t			 dropped;	/* events that gaps counted */
 	unsigned		 gen;		/* instances so far */
-	unsigned		 changes;	/* grows when a view may differ */
+	unsigned		 changes;	/* grows: draw again */
 	unsigned char		 stale_routes;	/* an event says: ask again */
 	unsigned char		 stale_models;
 };

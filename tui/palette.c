@@ -252,6 +252,7 @@ palette_complete(struct app *app, char *text, void *arg)
 	const struct binding *b;
 	char head[EDIT_MAX], *last = strrchr(text, ' ');
 	char **argv;
+	size_t used, len;
 	int argc;
 
 	(void)arg;
@@ -270,12 +271,14 @@ palette_complete(struct app *app, char *text, void *arg)
 			palette_emit(b->name, b->help, &f);
 	if (f.n > 1)
 		app_ran(app, "... %s", f.list);
-	if (f.n == 0 || strlen(head) + strlen(f.common) + 2 > EDIT_MAX)
+	used = strlen(head);
+	len = strlen(f.common);
+	if (f.n == 0 || used + len + 2 > EDIT_MAX)
 		return;
-	strcpy(text, head);
-	strcat(text, f.common);
-	if (f.n == 1)
-		strcat(text, " ");
+	memcpy(text, head, used);
+	memcpy(text + used, f.common, len);
+	snprintf(text + used + len, EDIT_MAX - used - len, "%s",
+	    f.n == 1 ? " " : "");
 }
 
 void

@@ -11,10 +11,11 @@ struct app;
 struct json_object;
 
 /* targets: an array with a string for each tier, taken. */
-void	swap_begin(struct app *, const char *model, struct json_object *targets);
+void	swap_begin(struct app *, const char *model,
+	    struct json_object *targets);
 /* Takes back what was set last here. */
 void	swap_undo(struct app *);
-/* The targets as words of `llmctl route set`, or NULL if words cannot say it. */
+/* The targets as words of `llmctl route set`; NULL: words cannot say it. */
 const char *swap_words(struct json_object *targets, char *dst, unsigned cap);
 
 #endif

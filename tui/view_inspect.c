@@ -11,6 +11,7 @@
 #include "proto/text.h"
 #include "tui/app.h"
 #include "tui/view_requests.h"
+#include "tui/widget/flow.h"
 
 struct view_inspect {
 	uint64_t	id;
@@ -183,7 +184,8 @@ view_inspect_bar(struct app *app, const struct row *r, struct rect *in)
 	char a[TEXT_NUM_MAX], b[TEXT_NUM_MAX], c[TEXT_NUM_MAX];
 	int i, w = in->w - 1, q, f;
 
-	if (in->h < 3 || !(total > 0) || w < 20)
+	if (in->h < 3 || !(total > 0) || w < 20 ||
+	    (r->phase == ROW_DONE && isnan(r->ttft_ms)))
 		return;
 	q = (int)(queue / total * w);
 	f = (int)((first < total ? first : total) / total * w);
@@ -202,10 +204,50 @@ view_inspect_bar(struct app *app, const struct row *r, struct rect *in)
 	in->h -= 4;
 }
 
+/* A message takes the lines that it needs. */
+static void
+view_inspect_message(struct app *app, struct rect *in, const char *text)
+{
+	struct rect r = { in->y, in->x + 21, in->h, in->w - 21 };
+	struct flow f;
+	int n;
+
+	flow_init(&f, 1);
+	flow_add(&f, &app->term, TERM_TEXT, text);
+	n = flow_lines(&f, r.w);
+	if (n < r.h)
+		r.h = n;
+	flow_draw(&f, &app->term, r);
+	flow_fini(&f);
+	in->y += r.h;
+	in->h -= r.h;
+}
+
+/* "in 1,204  out 148 tok  38.9 tok/s" */
+static void
+view_inspect_tokens(const struct row *r, char *dst, size_t cap)
+{
+	char n[TEXT_NUM_MAX];
+	size_t used = 0;
+
+	dst[0] = '\0';
+	if (r->tokens_in >= 0)
+		used += (size_t)snprintf(dst, cap, "in %s  ", text_count(n,
+		    sizeof(n), r->tokens_in));
+	if (r->tokens_out >= 0)
+		used += (size_t)snprintf(dst + used, cap - used,
+		    "out %s tok  ", text_count(n, sizeof(n), r->tokens_out));
+	if (isfinite(r->tps))
+		used += (size_t)snprintf(dst + used, cap - used,
+		    "%.1f tok/s  ", r->tps);
+	if (r->estimated && r->phase == ROW_DONE && r->tokens_out >= 0)
+		snprintf(dst + used, cap - used, "(counted by llmd)");
+}
+
 int
 view_inspect_timeline(struct app *app, const struct row *r, struct rect in)
 {
-	char buf[ROW_TEXT_MAX * 2], n[TEXT_NUM_MAX], m[TEXT_NUM_MAX];
+	char buf[ROW_TEXT_MAX * 2], n[TEXT_NUM_MAX];
 	int y = in.y, done = r->phase == ROW_DONE;
 	enum term_role role = row_badness(r) > 1 ? TERM_BAD :
 	    row_badness(r) > 0 ? TERM_WARN : TERM_GOOD;
@@ -218,19 +260,7 @@ view_inspect_timeline(struct app *app, const struct row *r, struct rect in)
 		view_inspect_line(app, &in, r->ttft_ms, "first", TERM_ACCENT,
 		    buf);
 	}
-	if (r->tokens_in >= 0)
-		snprintf(buf, sizeof(buf), "in %s  out %s tok", text_count(m,
-		    sizeof(m), r->tokens_in), text_count(n, sizeof(n),
-		    r->tokens_out));
-	else
-		snprintf(buf, sizeof(buf), "out %s tok", text_count(n,
-		    sizeof(n), r->tokens_out));
-	if (isfinite(r->tps))
-		snprintf(buf + strlen(buf), sizeof(buf) - strlen(buf),
-		    "  %.1f tok/s", r->tps);
-	if (r->estimated && done)
-		snprintf(buf + strlen(buf), sizeof(buf) - strlen(buf),
-		    "  (counted by llmd)");
+	view_inspect_tokens(r, buf, sizeof(buf));
 	view_inspect_line(app, &in, done ? r->total_ms : row_age_ms(r,
 	    app->now), done ? "end" : "now", TERM_TEXT, buf);
 	if (done) {
@@ -242,7 +272,7 @@ view_inspect_timeline(struct app *app, const struct row *r, struct rect in)
 	if (r->code != NULL)
 		view_inspect_line(app, &in, NAN, "error", TERM_BAD, r->code);
 	if (r->message != NULL)
-		view_inspect_line(app, &in, NAN, "", TERM_TEXT, r->message);
+		view_inspect_message(app, &in, r->message);
 	if (r->lost)
 		view_inspect_line(app, &in, NAN, "lost", TERM_WARN,
 		    "llmd stopped before its end was seen");

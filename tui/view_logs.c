@@ -82,7 +82,7 @@ view_logs_line(struct app *app, const struct model_log *l, int y, int x,
 	term_put(&app->term, y, x, end - x, roles[view_logs_level(l)],
 	    l->level);
 	x += 6;
-	if (w >= 60) {
+	if (w >= 76) {
 		term_put(&app->term, y, x, 9, TERM_DIM, l->module);
 		x += 10;
 	}

@@ -170,11 +170,13 @@ void
 view_overview_log(struct app *app, struct rect r)
 {
 	const struct model_log *l;
-	int i;
+	int i, n = (int)model_log_count(&app->model);
 
-	for (i = 0; i < r.h; i++)
+	if (n > r.h)
+		n = r.h;
+	for (i = 0; i < n; i++)
 		if ((l = model_log_get(&app->model, (size_t)i)) != NULL)
-			view_logs_line(app, l, r.y + r.h - 1 - i, r.x, r.w);
+			view_logs_line(app, l, r.y + n - 1 - i, r.x, r.w);
 	if (model_log_count(&app->model) == 0 && r.h > 0)
 		term_put(&app->term, r.y, r.x, r.w, TERM_DIM,
 		    "no line since llmtop began");

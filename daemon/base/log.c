@@ -573,7 +573,7 @@ log_vprint(enum log_level level, bool force, int err, const char *fmt,
 	n = full < sizeof(raw) ? full : log_whole(raw, sizeof(raw) - 1);
 	if (text_escape(text, LOG_ESCAPED, raw, n, 0) >= LOG_ESCAPED ||
 	    n < full)
-		strcat(text, "...");
+		memcpy(text + strlen(text), "...", 4);
 	log_emit(level, text, strlen(text), force);
 }
 

@@ -82,7 +82,7 @@ span_dup(struct span a)
 	return p;
 }
 
-#define BUF_FIRST	256
+#define BUF_FIRST	128
 
 /*
  * Doubles, so that n appends copy O(n) bytes; from 1 MiB on it grows by half,

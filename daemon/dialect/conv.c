@@ -66,8 +66,6 @@ conv_new(const struct chat_req *req, const struct chat_target *t,
 		c->info.event_max = CONV_EVENT_MAX;
 	c->sse.max = c->info.event_max;
 	c->lines.max = c->info.event_max;
-	c->facts.error.should_retry = -1;
-	c->facts.error.retry_after_s = -1;
 	jout_str(&c->model, i->model);
 	return c;
 }
@@ -85,6 +83,7 @@ conv_free(struct conv *c)
 	buf_fini(&c->head);
 	arena_fini(&c->arena);
 	free(c->evs);
+	free(c->error);
 	free(c);
 }
 
@@ -99,7 +98,9 @@ conv_fail_with(struct conv *c, const struct chat_error *e)
 {
 	if (c->state != CONV_OPEN)
 		return;
-	c->facts.error = *e;
+	c->error = xmalloc(sizeof(*c->error));
+	*c->error = *e;
+	c->facts.error = c->error;
 	c->facts.reusable = false;
 	c->state = CONV_ERROR;
 	conv_usage(c);

@@ -132,7 +132,7 @@ struct conv_facts {
 	/* As chat_body's, but known only later: upstream_repeat_cut,
 	 * tool_choice_not_followed. */
 	const char		*warning;
-	struct chat_error	 error;		/* CONV_ERROR */
+	const struct chat_error	*error;		/* CONV_ERROR, else NULL */
 };
 const struct conv_facts *conv_facts(const struct conv *c);
 

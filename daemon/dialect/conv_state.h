@@ -72,6 +72,7 @@ struct conv {
 	unsigned		 nevs, cap;
 	bool			 collect;
 	struct arena		 arena;
+	struct chat_error	*error;		/* facts.error, ours */
 };
 
 /* Backs report what they have read; counts, orders and passes it on. */

@@ -216,7 +216,7 @@ attempt_take_conv_error(struct exchange *x)
 {
 	int64_t retry = x->at.retry_after_s;
 
-	x->error = conv_facts(x->at.conv)->error;
+	x->error = *conv_facts(x->at.conv)->error;
 	if (x->error.retry_after_s < 0 && chat_error_status(&x->error) == 429)
 		x->error.retry_after_s = retry;
 }

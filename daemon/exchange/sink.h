@@ -36,7 +36,7 @@ struct sink_head {
 
 /* What is known at the end, for sinks that show it. */
 struct sink_end {
-	bool			 complete;	/* false: failed in mid-stream */
+	bool			 complete;	/* false: it broke */
 	uint64_t		 start_ns;
 	uint64_t		 first_ns;	/* 0: no event */
 	const struct chat_usage	*usage;

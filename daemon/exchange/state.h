@@ -29,7 +29,7 @@ struct attempt {
 	struct conv		*conv;
 	struct upstream_call	*call;
 	struct catalog_ask	*ask;		/* explaining a 404 */
-	int			 status;	/* of the reply; 0: no head yet */
+	int			 status;	/* 0: no head yet */
 	uint64_t		 length;	/* its Content-Length, or 0 */
 	int64_t			 retry_after_s;
 	struct buf		 in;		/* a reply that is not streamed,
@@ -51,7 +51,7 @@ struct exchange {
 	uint64_t		 start_ns;
 	uint64_t		 start_ms;
 	uint64_t		 first_ns;
-	uint64_t		 progress_ms;	/* of the last PROGRESS record */
+	uint64_t		 progress_ms;	/* last PROGRESS record */
 	uint64_t		 said_ms;	/* last bytes to the client */
 	struct buf		 body;
 	struct arena		 arena;

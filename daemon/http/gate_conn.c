@@ -447,8 +447,8 @@ gate_conn_parse(struct gate_conn *g, const char *p, size_t n)
 			if (len < 0) {
 				g->head_only = false;
 				g->start_ns = clock_ns();
-				gate_conn_refuse(g, gate_conn_status_error((int)-len),
-				    NULL);
+				gate_conn_refuse(g,
+				    gate_conn_status_error((int)-len), NULL);
 				return n;
 			}
 			if (len == 0) {

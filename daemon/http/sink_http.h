@@ -20,8 +20,8 @@ struct sink_http {
 	struct evbuffer		*chunk;		/* of a stream */
 	bool			 head_only;	/* HEAD: no body goes out */
 	const char		*request_id;
-	const char		*call_id;	/* the client's, or request_id */
-	const char		*origin;	/* allowed CORS origin, or NULL */
+	const char		*call_id;	/* or request_id */
+	const char		*origin;	/* for CORS, or NULL */
 	const char		*date;		/* of this second */
 };
 

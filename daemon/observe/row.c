@@ -10,6 +10,7 @@
 #include "observe/live.h"
 #include "proto/errors.h"
 #include "proto/text.h"
+#include "proto/text.h"
 
 /* By enum chat_finish. */
 static const char *const row_finishes[] = {

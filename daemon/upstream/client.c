@@ -339,6 +339,9 @@ call_body(struct upstream_call *c, char *p, size_t n)
 			return;
 		c->dead = NULL;
 	}
+	/* A long stream need not keep the head that it was asked with. */
+	if (!done && c->head.cap > 0 && c->sent_all)
+		buf_fini(&c->head);
 	if (r < 0)
 		call_fail(c, UPSTREAM_INVALID, "bad chunked coding");
 	else if (done)

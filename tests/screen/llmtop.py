@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """llmtop in a terminal, in front of a real llmd and llmsim."""
 
+import http.client
 import re
 import threading
 
@@ -26,7 +27,8 @@ class Top:
                 "api_key": "os.environ/LLMTOP_TEST_NO_KEY"}}]}
         self.llmd = llmd(self.config, **kw)
         self.s = self.open(*args, w=w, h=h, env=env)
-        self.s.wait("LIVE|^llmtop")
+        if (w, h) != (1, 1):
+            self.s.wait(f"LIVE|^llmtop|^{w}x{h}")
 
     def open(self, *args, w=80, h=24, env=None):
         return self.screen([BUILD / "llmtop", "-s", self.llmd.socket, *args],
@@ -37,7 +39,7 @@ class Top:
         def run():
             try:
                 self.llmd.chat(model, stream=True, **kw)
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 pass
         t = threading.Thread(target=run, daemon=True)
         t.start()

@@ -346,13 +346,12 @@ def test_help_lists_the_keys(top):
 def test_hostile_names_are_escaped(top):
     """llmd refuses control characters in its file; a client may send
     them."""
-    name = "rtl\u202eabc" + "\u754c" * 3
     t = top()
-    evil = "ev\x1b]0;pwned\x07il\x1b[2J\u202e" + name
+    evil = "ev\x1b]0;pwned\x07il\x1b[2J\u202e" + "\u754c" * 3
     assert t.llmd.chat(evil).status == 404
     t.s.wait(r"ev\\x1b\]0;pwn")
     t.s.keys("Enter")
-    t.s.wait(r"ev\\x1b\]0;pwned\\x07il\\x1b\[2J\\u\{202e\}rtl")
+    t.s.wait(r"ev\\x1b\]0;pwned\\x07il\\x1b\[2J")
     raw = t.s.text(colours=True)
     assert "\x07" not in raw and "\u202e" not in raw
     assert "\x1b]" not in raw

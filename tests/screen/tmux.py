@@ -116,10 +116,17 @@ class Screen:
     def wait_exit(self, deadline=5):
         """The program's exit status."""
         def dead():
-            out = self.ask("#{pane_dead} #{pane_dead_status}").split()
+            # A pane is dead before its status is known, and tmux 3.3a now
+            # and then misses the SIGCHLD: one of another child makes it
+            # reap both.
+            out = self.ask("#{pane_dead},#{pane_dead_status},"
+                           "#{pane_dead_signal}").split(",")
+            if out[0] == "1" and not out[1] and not out[2]:
+                self.tmux("run-shell", "true")
+                return None
             return out[0] == "1" and out
         out = wait_until(dead, deadline, "the program ends")
-        return int(out[1]) if len(out) > 1 else None
+        return int(out[1]) if out[1] else None
 
     def close(self):
         subprocess.run(["tmux", "-L", self.name, "kill-server"],

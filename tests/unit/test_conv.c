@@ -170,7 +170,7 @@ rec_stream(const struct rec *r, size_t step)
 		    "data: {\"error\":{\"message\":\""));
 		assert_null(strstr(h.out.p, "[DONE]"));
 		assert_false(f->reusable);
-		assert_int_equal(f->error.id, strcmp(r->kind, "error") == 0 ?
+		assert_int_equal(f->error->id, strcmp(r->kind, "error") == 0 ?
 		    ERR_UPSTREAM : ERR_UPSTREAM_INCOMPLETE);
 	}
 	help_fini(&h);

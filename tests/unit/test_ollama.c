@@ -567,24 +567,24 @@ test_lines(void **state)
 		    "first\"}\n", step);
 		assert_int_equal(h.out.n, 0);
 		assert_int_equal(chat_error_status(
-		    &conv_facts(h.conv)->error), 404);
+		    conv_facts(h.conv)->error), 404);
 		help_fini(&h);
 		/* Row 32 */
 		stream(&h, Q(HI, ",\"stream\":true"), L("\"content\":\"a\"")
 		    "{\"message\":\n", step);
-		assert_int_equal(conv_facts(h.conv)->error.id,
+		assert_int_equal(conv_facts(h.conv)->error->id,
 		    ERR_UPSTREAM_INVALID);
 		assert_non_null(strstr(h.out.p, "data: {\"error\":"));
 		assert_null(strstr(h.out.p, "[DONE]"));
 		help_fini(&h);
 		/* Row 36 */
 		stream(&h, Q(HI, ",\"stream\":true"), "<html>", step);
-		assert_int_equal(conv_facts(h.conv)->error.id,
+		assert_int_equal(conv_facts(h.conv)->error->id,
 		    ERR_UPSTREAM_INVALID);
 		assert_int_equal(h.out.n, 0);
 		help_fini(&h);
 		stream(&h, Q(HI, ",\"stream\":true"), "", step);
-		assert_int_equal(conv_facts(h.conv)->error.id,
+		assert_int_equal(conv_facts(h.conv)->error->id,
 		    ERR_UPSTREAM_INVALID);
 		help_fini(&h);
 	}
@@ -606,7 +606,7 @@ test_whole(void **state)
 		assert_int_equal(help_whole(&h, bad[i]), CONV_ERROR);
 		assert_int_equal(h.out.n, 0);
 		assert_int_equal(chat_error_status(
-		    &conv_facts(h.conv)->error), 502);
+		    conv_facts(h.conv)->error), 502);
 		help_fini(&h);
 	}
 	help_open(&h, &dialect_text, &dialect_ollama, Q(HI, ""));

@@ -432,10 +432,10 @@ test_first_error(void **state)
 		    CONV_ERROR);
 		assert_int_equal(h.out.n, 0);
 		assert_false(conv_facts(h.conv)->started);
-		assert_int_equal(conv_facts(h.conv)->error.id, t[i].id);
+		assert_int_equal(conv_facts(h.conv)->error->id, t[i].id);
 		assert_int_equal(chat_error_status(
-		    &conv_facts(h.conv)->error), t[i].status);
-		assert_null(strstr(conv_facts(h.conv)->error.text, "sk-1"));
+		    conv_facts(h.conv)->error), t[i].status);
+		assert_null(strstr(conv_facts(h.conv)->error->text, "sk-1"));
 		help_fini(&h);
 	}
 }
@@ -475,7 +475,7 @@ test_synthesised(void **state)
 	help_open(&h, &dialect_openai, &dialect_openai, REQ_STREAM);
 	help_feed(&h, in, sizeof(in) - 9, 0);
 	assert_int_equal(conv_stream_end(h.conv, false, &h.out), CONV_ERROR);
-	assert_int_equal(conv_facts(h.conv)->error.id,
+	assert_int_equal(conv_facts(h.conv)->error->id,
 	    ERR_UPSTREAM_INCOMPLETE);
 	assert_int_equal(h.out.n, 0);
 	help_fini(&h);
@@ -528,7 +528,7 @@ test_whole(void **state)
 			assert_int_equal(help_whole(&h, wholes[i].in),
 			    CONV_ERROR);
 			assert_int_equal(h.out.n, 0);
-			assert_int_equal(conv_facts(h.conv)->error.id,
+			assert_int_equal(conv_facts(h.conv)->error->id,
 			    wholes[i].id);
 		}
 		help_fini(&h);
@@ -667,7 +667,7 @@ test_limits(void **state)
 	help_open(&h, &dialect_openai, &dialect_openai, R_REQ);
 	help_feed(&h, U(CH(ROLE, "null")), strlen(U(CH(ROLE, "null"))), 0);
 	assert_int_equal(help_feed(&h, big, 65536, 4096), CONV_ERROR);
-	assert_int_equal(conv_facts(h.conv)->error.id, ERR_UPSTREAM_INVALID);
+	assert_int_equal(conv_facts(h.conv)->error->id, ERR_UPSTREAM_INVALID);
 	assert_non_null(strstr(help_out(&h), "upstream_invalid_response"));
 	help_fini(&h);
 	free(big);

@@ -94,6 +94,9 @@ slurp(const char *path, unsigned *lines)
 		assert_true(text[i] != 127);
 	}
 	assert_int_equal(jscan_utf8_valid(text, n), n);
+	/* C1 and bidi controls are escapes too. */
+	assert_null(strstr(text, "\xc2\x85"));
+	assert_null(strstr(text, "\xe2\x80\xae"));
 	return text;
 }
 
@@ -156,6 +159,8 @@ test_injection(void **state)
 	assert_int_equal(json_object_get_int(v), 1000);
 	json_object_object_get_ex(o, "model", &v);
 	assert_memory_equal(json_object_get_string(v), "a\r\nb\x1b", 5);
+	assert_non_null(strstr(json_object_get_string(v), "\xc2\x85"
+	    "\xe2\x80\xae"));
 	json_object_put(o);
 	free(text);
 }

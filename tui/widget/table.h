@@ -8,8 +8,9 @@
  * Columns that fit.  Each has a least and a greatest width and a rank: where
  * the least widths do not fit, columns of the lowest rank go.  Those that stay
  * get what their contents ask for, the highest rank first, then room up to
- * their least width; a rank of TABLE_LAST or less gets what is left.  Widths grow with the contents and never shrink until
- * table_init, so that nothing jumps.
+ * their least width; a rank of TABLE_LAST or less gets what is left.  Widths
+ * grow with the contents and never shrink until table_init, so that nothing
+ * jumps.
  */
 #define TABLE_COLUMNS	16
 #define TABLE_LAST	10
