@@ -403,6 +403,24 @@ gate_body(struct gate_conn *g, struct buf *b)
 	memset(&g->body, 0, sizeof g->body);
 }
 
+void
+gate_head_lines(struct gate_conn *g, struct span lines)
+{
+	struct evbuffer_ptr eol;
+	char status[128];
+	size_t n;
+
+	if (g->bev == NULL || lines.n == 0)
+		return;
+	eol = evbuffer_search_eol(g->out, NULL, &n, EVBUFFER_EOL_CRLF_STRICT);
+	if (eol.pos < 0 || (size_t)eol.pos + n > sizeof status)
+		return;
+	n += (size_t)eol.pos;
+	evbuffer_remove(g->out, status, n);
+	evbuffer_prepend(g->out, lines.p, lines.n);
+	evbuffer_prepend(g->out, status, n);
+}
+
 size_t
 gate_queued(const struct gate_conn *g)
 {

@@ -91,6 +91,12 @@ void		 gate_drain(struct gate *G);
 void		*gate_extra(struct gate_conn *g);
 /* In request: takes the body; *b must be empty. */
 void		 gate_body(struct gate_conn *g, struct buf *b);
+/*
+ * Right after evhttp was given a reply (send_reply, send_reply_start): puts
+ * complete header lines behind its status line.  Through evhttp each line
+ * would cost three allocations and a printf; these are one copy.
+ */
+void		 gate_head_lines(struct gate_conn *g, struct span lines);
 /* Bytes given to evhttp that the kernel has not taken. */
 size_t		 gate_queued(const struct gate_conn *g);
 /* The connection will be closed after this reply. */

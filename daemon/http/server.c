@@ -77,6 +77,7 @@ struct server {
 	struct exchange_env	*env;
 	struct gate		*gate;
 	bool			 draining;
+	struct buf		 lines;		/* scratch of reply heads */
 	time_t			 date_s;
 	char			 date[CLOCK_HTTP_LEN + 1];
 };
@@ -484,7 +485,7 @@ server_request_cb(struct gate_conn *g, struct evhttp_request *req,
 	struct sink_http *k = &sc->sink;
 
 	sc->judged = false;
-	sink_http_init(k, g, req);
+	sink_http_init(k, g, req, &s->lines);
 	k->head_only = sc->method == HTTP1_HEAD;
 	k->request_id = sc->id_text;
 	k->call_id = sc->call_id[0] != '\0' ? sc->call_id : sc->id_text;
@@ -575,6 +576,7 @@ server_free(struct server *s)
 	if (s == NULL)
 		return;
 	gate_free(s->gate);
+	buf_fini(&s->lines);
 	free(s);
 }
 

@@ -14,68 +14,73 @@
 #include "net/http1.h"
 #include "route/deploy.h"
 
+/* One header line; a value from the configuration may hold anything. */
 static void
-sink_http_number(struct evkeyvalq *q, const char *name, int64_t v)
+sink_http_line(struct buf *b, struct span name, const char *value)
 {
-	char text[24];
+	size_t i, n = strlen(value);
+	char *o = buf_need(b, name.n + n + 4);
 
-	snprintf(text, sizeof text, "%lld", (long long)v);
-	evhttp_add_header(q, name, text);
+	memcpy(o, name.p, name.n);
+	o += name.n;
+	*o++ = ':';
+	*o++ = ' ';
+	for (i = 0; i < n; i++)
+		*o++ = (unsigned char)value[i] < ' ' || value[i] == 0x7f ?
+		    '?' : value[i];
+	*o++ = '\r';
+	*o++ = '\n';
+	b->n = (size_t)(o - b->p);
 }
 
-/* Milliseconds with three decimals. */
-static void
-sink_http_ms(struct evkeyvalq *q, const char *name, uint64_t ns)
-{
-	uint64_t us = ns / 1000;
-	char text[32], *p = text + sizeof text;
-	int i;
+#define SINK_LINE(b, name, value) sink_http_line(b, SPAN_LIT(name), value)
 
-	*--p = '\0';
-	for (i = 0; i < 4 || us != 0; i++) {
-		if (i == 3)
-			*--p = '.';
-		*--p = (char)('0' + us % 10);
-		us /= 10;
+/* What every answer carries, as lines; at most five x-litellm-* of them. */
+static struct span
+sink_http_lines(struct sink_http *s, const struct sink_head *h)
+{
+	struct buf *b = s->lines;
+
+	if (h->content_type != NULL)
+		SINK_LINE(b, "Content-Type", h->content_type);
+	if (s->request_id != NULL) {
+		SINK_LINE(b, "x-request-id", s->request_id);
+		SINK_LINE(b, "x-litellm-call-id", s->call_id);
 	}
-	evhttp_add_header(q, name, p);
+	if (h->deploy != NULL) {
+		SINK_LINE(b, "x-litellm-model-id", h->deploy->id);
+		if (h->deploy->base_url != NULL)
+			SINK_LINE(b, "x-litellm-model-api-base",
+			    h->deploy->base_url);
+		buf_lit(b, "x-litellm-overhead-duration-ms: ");
+		jout_ms(b, h->overhead_ns);
+		buf_lit(b, "\r\n");
+	}
+	if (h->warning != NULL)
+		SINK_LINE(b, "x-llmd-warning", h->warning);
+	if (h->retry_after_s >= 0) {
+		buf_lit(b, "Retry-After: ");
+		jout_i64(b, h->retry_after_s);
+		buf_lit(b, "\r\n");
+	}
+	if (h->should_retry >= 0)
+		SINK_LINE(b, "x-should-retry",
+		    h->should_retry ? "true" : "false");
+	if (s->origin != NULL) {
+		SINK_LINE(b, "Access-Control-Allow-Origin", s->origin);
+		buf_lit(b, "Vary: Origin\r\nAccess-Control-Expose-Headers: "
+		    "x-request-id, x-litellm-call-id, retry-after\r\n");
+	}
+	return buf_span(b);
 }
 
-/* What every answer carries; at most five x-litellm-* of them. */
+/* What evhttp itself has to know: Date, or it makes one each time. */
 static void
-sink_http_head_fields(struct sink_http *s, const struct sink_head *h)
+sink_http_fields(struct sink_http *s)
 {
 	struct evkeyvalq *q = evhttp_request_get_output_headers(s->req);
 
-	if (h->content_type != NULL)
-		evhttp_add_header(q, "Content-Type", h->content_type);
 	evhttp_add_header(q, "Date", s->date);
-	if (s->request_id != NULL) {
-		evhttp_add_header(q, "x-request-id", s->request_id);
-		evhttp_add_header(q, "x-litellm-call-id", s->call_id);
-	}
-	if (h->deploy != NULL) {
-		evhttp_add_header(q, "x-litellm-model-id", h->deploy->id);
-		if (h->deploy->base_url != NULL)
-			evhttp_add_header(q, "x-litellm-model-api-base",
-			    h->deploy->base_url);
-		sink_http_ms(q, "x-litellm-overhead-duration-ms",
-		    h->overhead_ns);
-	}
-	if (h->warning != NULL)
-		evhttp_add_header(q, "x-llmd-warning", h->warning);
-	if (h->retry_after_s >= 0)
-		sink_http_number(q, "Retry-After", h->retry_after_s);
-	if (h->should_retry >= 0)
-		evhttp_add_header(q, "x-should-retry",
-		    h->should_retry ? "true" : "false");
-	if (s->origin != NULL) {
-		evhttp_add_header(q, "Access-Control-Allow-Origin",
-		    s->origin);
-		evhttp_add_header(q, "Vary", "Origin");
-		evhttp_add_header(q, "Access-Control-Expose-Headers",
-		    "x-request-id, x-litellm-call-id, retry-after");
-	}
 	if (gate_will_close(s->conn))
 		evhttp_add_header(q, "Connection", "close");
 }
@@ -83,8 +88,7 @@ sink_http_head_fields(struct sink_http *s, const struct sink_head *h)
 void
 sink_http_header(struct sink_http *s, const char *name, const char *value)
 {
-	evhttp_add_header(evhttp_request_get_output_headers(s->req), name,
-	    value);
+	sink_http_line(s->lines, span_z(name), value);
 }
 
 void
@@ -93,25 +97,33 @@ sink_http_reply(struct sink_http *s, const struct sink_head *h,
 {
 	struct evhttp_request *req = s->req;
 	struct evbuffer *b = evhttp_request_get_output_buffer(req);
+	struct span lines = sink_http_lines(s, h);
+	char length[24];
 
-	sink_http_head_fields(s, h);
+	sink_http_fields(s);
 	/* evhttp would send the body of a HEAD reply. */
-	if (s->head_only)
-		sink_http_number(evhttp_request_get_output_headers(req),
-		    "Content-Length", (int64_t)body.n);
-	else if (body.n > 0)
+	if (s->head_only) {
+		snprintf(length, sizeof length, "%zu", body.n);
+		evhttp_add_header(evhttp_request_get_output_headers(req),
+		    "Content-Length", length);
+	} else if (body.n > 0)
 		evbuffer_add(b, body.p, body.n);
 	s->req = NULL;
 	s->exchange = NULL;
 	evhttp_send_reply(req, h->status, http1_reason(h->status), NULL);
+	gate_head_lines(s->conn, lines);
 }
 
 static void
 sink_http_reply_op(struct sink *sink, const struct sink_head *h,
     struct span body, const struct sink_end *e)
 {
+	struct sink_http *s = (struct sink_http *)sink;
+
 	(void)e;
-	sink_http_reply((struct sink_http *)sink, h, body);
+	/* The scratch has served others since the request came. */
+	s->lines->n = 0;
+	sink_http_reply(s, h, body);
 }
 
 static void
@@ -120,11 +132,14 @@ sink_http_head_op(struct sink *sink, const struct sink_head *h)
 	struct sink_http *s = (struct sink_http *)sink;
 	struct evkeyvalq *q = evhttp_request_get_output_headers(s->req);
 
-	sink_http_head_fields(s, h);
-	evhttp_add_header(q, "Cache-Control", "no-cache");
-	evhttp_add_header(q, "X-Accel-Buffering", "no");
+	s->lines->n = 0;
+	buf_lit(s->lines, "Cache-Control: no-cache\r\n"
+	    "X-Accel-Buffering: no\r\n");
+	sink_http_lines(s, h);
+	sink_http_fields(s);
 	s->chunk = evbuffer_new();
 	evhttp_send_reply_start(s->req, h->status, http1_reason(h->status));
+	gate_head_lines(s->conn, buf_span(s->lines));
 	/* They are written; a stream that lives for hours need not keep them
 	 * (closing is the gate's decision). */
 	evhttp_clear_headers(q);
@@ -198,9 +213,11 @@ static const struct sink_ops sink_http_ops = {
 
 void
 sink_http_init(struct sink_http *s, struct gate_conn *conn,
-    struct evhttp_request *req)
+    struct evhttp_request *req, struct buf *lines)
 {
 	memset(s, 0, sizeof *s);
+	lines->n = 0;
+	s->lines = lines;
 	s->sink.ops = &sink_http_ops;
 	s->conn = conn;
 	s->req = req;

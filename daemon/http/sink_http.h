@@ -23,17 +23,18 @@ struct sink_http {
 	const char		*call_id;	/* or request_id */
 	const char		*origin;	/* for CORS, or NULL */
 	const char		*date;		/* of this second */
+	struct buf		*lines;		/* scratch for the head */
 };
 
 /* Prepares it for a request; the texts stay until the answer is complete. */
 void	 sink_http_init(struct sink_http *s, struct gate_conn *conn,
-	    struct evhttp_request *req);
+	    struct evhttp_request *req, struct buf *lines);
 /* The client left: the exchange is told, or the request ended. */
 void	 sink_http_gone(struct sink_http *s);
 /* An answer that is not an exchange's: h may have no deployment. */
 void	 sink_http_reply(struct sink_http *s, const struct sink_head *h,
 	    struct span body);
-/* One more header for sink_http_reply. */
+/* One more header for a sink_http_reply that follows at once. */
 void	 sink_http_header(struct sink_http *s, const char *name,
 	    const char *value);
 
