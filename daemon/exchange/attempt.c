@@ -464,7 +464,7 @@ attempt_end_cb(void *arg, enum upstream_end how, const char *what)
 static void
 attempt_sent_cb(void *arg)
 {
-	exchange_phase(arg, PHASE_PREFILL);
+	exchange_record_phase(arg, PHASE_PREFILL);
 }
 
 static const struct upstream_ops attempt_ops = {
@@ -511,7 +511,7 @@ attempt_start(struct exchange *x, const struct deploy *d)
 	};
 	at->sent_ns = clock_ns();
 	at->call = upstream_call(x->env->up, &r, &attempt_ops, x);
-	exchange_phase(x, upstream_reused(at->call) ? PHASE_PREFILL :
+	exchange_record_phase(x, upstream_reused(at->call) ? PHASE_PREFILL :
 	    PHASE_CONNECT);
 	return true;
 }

@@ -101,7 +101,16 @@ void	 exchange_done(struct exchange *x);
 void	 exchange_broken(struct exchange *x);
 /* The whole answer of a request that was not streamed. */
 void	 exchange_reply(struct exchange *x, struct span body);
-/* phase is one of enum record_phase. */
-void	 exchange_phase(struct exchange *x, unsigned phase);
+
+/* exchange_record.c: phase is one of enum record_phase. */
+void	 exchange_record_phase(struct exchange *x, unsigned phase);
+void	 exchange_record_first(struct exchange *x);
+/* While somebody watches, and not too often. */
+void	 exchange_record_progress(struct exchange *x);
+void	 exchange_record_end(struct exchange *x, int status,
+	    enum error_id error);
+/* Our own share of the time until now. */
+uint64_t exchange_record_overhead(const struct exchange *x,
+	    uint64_t now_ns);
 
 #endif

@@ -15,6 +15,7 @@
 #include "observe/stats.h"
 #include "proto/errors.h"
 
+#define LIVE_NOTE_MAX	1024	/* bytes of one text */
 #define LIVE_BUCKETS	4096
 #define LIVE_LISTENERS	4
 
@@ -251,6 +252,7 @@ live_update(struct live *l, struct live_row *r, const struct record *rec,
 	r->port = rec->port;
 	r->finish = rec->finish;
 	r->front = rec->front;
+	r->api = rec->api;
 	memcpy(r->addr, rec->addr, sizeof r->addr);
 	if (rec->phase == PHASE_QUEUE && r->queued_ns == 0) {
 		r->queued_ns = rec->t_ns;
@@ -265,12 +267,23 @@ live_update(struct live *l, struct live_row *r, const struct record *rec,
 static void
 live_set_note(struct live_row *r, const struct record *rec)
 {
-	char **p = rec->note == NOTE_MODEL ? &r->model_text : &r->error_text;
 	size_t len = rec->len < sizeof rec->text ? rec->len :
 	    sizeof rec->text;
+	char *more, **p;
 
+	if (rec->note == NOTE_MORE && r->noted != NULL) {
+		p = r->noted;
+		if (strlen(*p) < LIVE_NOTE_MAX) {
+			xasprintf(&more, "%s%.*s", *p, (int)len, rec->text);
+			free(*p);
+			*p = more;
+		}
+		return;
+	}
+	p = rec->note == NOTE_MODEL ? &r->model_text : &r->error_text;
 	free(*p);
 	*p = xstrndup(rec->text, len);
+	r->noted = p;
 }
 
 /* Whose fault: ours or a backend's (not a client's mistake, a limit, a

@@ -39,11 +39,12 @@ struct live_row {
 	uint32_t		 bytes_in, bytes_out;
 	uint16_t		 status, error;
 	uint16_t		 model, deploy, key, port;
-	uint8_t			 flags, phase, attempts, finish, front;
+	uint8_t			 flags, phase, attempts, finish, front, api;
 	bool			 done;
 	uint8_t			 addr[16];
 	char			*model_text;	/* unknown model as sent */
 	char			*error_text;
+	char			**noted;	/* which of them came last */
 };
 TAILQ_HEAD(live_rows, live_row);
 

@@ -32,8 +32,11 @@ enum record_phase {
 #define RECORD_USAGE	0x04	/* the backend reported the token counts */
 #define RECORD_TRANSLATED 0x08
 
-/* What a NOTE's text is. */
-enum record_note { NOTE_MODEL = 1, NOTE_ERROR };
+/* Which API was called; 0: none that we have. */
+enum record_api { RECORD_API_NONE, RECORD_API_CHAT };
+
+/* What a NOTE's text is; MORE goes on with the one before. */
+enum record_note { NOTE_MODEL = 1, NOTE_ERROR, NOTE_MORE };
 
 /* Names are numbers of conf_names (0 is "-"); times are monotonic ns. */
 struct record {
@@ -61,6 +64,7 @@ struct record {
 			uint16_t	port;		/* client's */
 			uint8_t		finish;		/* enum chat_finish */
 			uint8_t		front;		/* 1: control */
+			uint8_t		api;		/* enum record_api */
 			uint8_t		addr[16];	/* v4-mapped */
 		};
 		struct {

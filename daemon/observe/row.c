@@ -175,8 +175,9 @@ row_json_who(struct buf *b, const struct live *l, const struct live_row *r)
 	row_client(b, r);
 	buf_lit(b, ",\"origin\":");
 	row_str(b, (r->flags & RECORD_TEST) != 0 ? "test" : "http");
-	/* Records do not carry it. */
-	buf_lit(b, ",\"path\":null,\"stream\":");
+	buf_lit(b, ",\"path\":");
+	row_str(b, r->api == RECORD_API_CHAT ? "/v1/chat/completions" : NULL);
+	buf_lit(b, ",\"stream\":");
 	buf_addz(b, (r->flags & RECORD_STREAM) != 0 ? "true" : "false");
 }
 
