@@ -75,13 +75,13 @@ feed_render(struct control *c, const struct live_event *ev, struct buf *b)
 	}
 	switch (ev->kind) {
 	case LIVE_START:
-		buf_lit(b, "\"model\":");
-		if (row_model(c->a.live, r) == NULL)
-			buf_lit(b, "null");
-		else
-			jout_strz(b, row_model(c->a.live, r));
+		row_json_where(b, c->a.live, r);
 		buf_lit(b, ",");
 		row_json_who(b, c->a.live, r);
+		buf_lit(b, ",\"phase\":");
+		jout_strz(b, row_phase(r));
+		buf_lit(b, ",\"attempts\":");
+		jout_u64(b, r->attempts);
 		break;
 	case LIVE_FIRST:
 		row_json_where(b, c->a.live, r);
