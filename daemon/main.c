@@ -50,7 +50,8 @@ struct llmd {
 	struct event_base	*base;
 	struct options		 options;
 	struct conf_world	 world;
-	struct conf		*conf;		/* the first snapshot */
+	char			*found;		/* the path, if not given */
+	struct conf		*conf;		/* the first; then workers' */
 	struct upstream_shared	 shared;
 	struct listen_set	 listen;
 	struct mbox		*box;
@@ -74,7 +75,7 @@ struct llmd {
  * Starting.
  */
 
-static void
+static void __attribute__((format(printf, 1, 2)))
 main_say(const char *fmt, ...)
 {
 	va_list ap;
@@ -139,7 +140,7 @@ main_find_config(struct llmd *d)
 
 	if (o->path != NULL || o->model != NULL)
 		return true;
-	o->path = conf_find(d->world.env);
+	o->path = d->found = conf_find(d->world.env);
 	if (o->path != NULL)
 		return true;
 	main_say("llmd: there is no configuration\n"
@@ -476,6 +477,7 @@ main_serve(struct llmd *d)
 	d->workers = workers_start(&wa);
 	plane_start(d->plane, d->workers);
 	main_load_trust(d);
+	d->conf = NULL;
 	notify_send(conf_env_get(d->world.env, "NOTIFY_SOCKET"),
 	    "READY=1\n");
 	event_base_loop(d->base, EVLOOP_NO_EXIT_ON_EMPTY);
@@ -519,14 +521,12 @@ main_loop_fini(struct llmd *d)
 	event_base_free(d->base);
 }
 
+/* What runs while the sockets listen: the exit status. */
 static int
-main_run(struct llmd *d)
+main_loop(struct llmd *d)
 {
 	int rc;
 
-	if (main_proxy(d) != 0 || main_tls(d) != 0 ||
-	    main_listen(d, main_workers(d->conf)) != 0)
-		return 1;
 	log_set_level((enum log_level)d->conf->log_level);
 	/* Core dumps and ptrace would show keys. */
 	prctl(PR_SET_DUMPABLE, 0);
@@ -543,10 +543,21 @@ main_run(struct llmd *d)
 		pthread_join(d->trust_thread, NULL);
 	resolve_free(d->shared.resolve);
 	trust_free(d->shared.trust);
+	log_stop();
+	return rc;
+}
+
+static int
+main_run(struct llmd *d)
+{
+	int rc = 1;
+
+	if (main_proxy(d) == 0 && main_tls(d) == 0 &&
+	    main_listen(d, main_workers(d->conf)) == 0)
+		rc = main_loop(d);
 	tls_policy_unref(d->tls);
 	upstream_proxy_fini(&d->shared.proxy);
 	listen_close(&d->listen);
-	log_stop();
 	return rc;
 }
 
@@ -565,8 +576,6 @@ main_configured(struct llmd *d)
 	if (d->options.action == OPTIONS_CHECK) {
 		rc = main_check(d, d->conf,
 		    d->conf != NULL ? &d->conf->remarks : &remarks);
-		if (d->conf != NULL)
-			conf_free(&d->world, d->conf);
 		conf_remarks_fini(&remarks);
 		return rc;
 	}
@@ -600,6 +609,8 @@ main(int argc, char **argv)
 		printf("llmd %s\n", LLMD_VERSION);
 	else if (rc == 0)
 		rc = main_configured(&d);
+	conf_free(&d.world, d.conf);
+	free(d.found);
 	conf_names_free(d.world.names);
 	map_free(d.world.states);
 	conf_env_free(d.world.env);
