@@ -33,10 +33,11 @@ ALLLD	= -pie -Wl,-z,relro,-z,now -pthread $(SANITIZE) $(LDFLAGS)
 LLMD_LIBS = -levent_core -levent_extra -levent_pthreads -ljson-c -lyaml \
 	  -lssl -lcrypto -lm
 CTL_LIBS  = -levent_core -ljson-c -l$(patsubst lib%,%,$(EDITLINE))
-TUI_LIBS  = -levent_core -ljson-c -lncursesw -ltinfo
+TUI_LIBS  = -levent_core -ljson-c -lncursesw -ltinfo -lm
 SIM_LIBS  = -levent_core -ljson-c -lssl -lcrypto -lm
 TEST_LIBS = -lcmocka -levent_core -levent_extra -levent_pthreads -ljson-c \
 	  -lyaml -lssl -lcrypto -lm
+FUZZ_LIBS = $(filter-out -lcmocka,$(TEST_LIBS))
 
 DAEMON_SRC := $(wildcard daemon/*.c daemon/*/*.c)
 PROTO_SRC  := $(wildcard proto/*.c)
@@ -112,11 +113,11 @@ $(foreach f,$(FUZZ_SRC),$(eval $(call replay,$(f))))
 $(REPLAYS):
 	$(SAY) LINK $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALLLD) -o $@ $(filter %.o,$^) $(TEST_LIBS)
+	$(Q)$(CC) $(ALLLD) -o $@ $(filter %.o,$^) $(FUZZ_LIBS)
 $(BUILD)/fuzz/fuzz_%:
 	$(SAY) LINK $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALLLD) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(TEST_LIBS)
+	$(Q)$(CC) $(ALLLD) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(FUZZ_LIBS)
 
 $(BUILD)/preload/%.so: tests/e2e/preload/%.c | $(BUILD)/stamp/deps
 	$(SAY) CC $@
@@ -171,10 +172,11 @@ tsan:
 	    SANITIZE='-fsanitize=thread' CFLAGS='-O1 -g' check-bins
 	@BUILD=$(BUILD)/tsan $(BUILD)/venv/bin/python tests/run.py --sanitizer
 
-fuzz: $(BUILD)/stamp/testdeps
+FUZZ	= -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+fuzz:
+	@sh deploy/deps.sh build fuzz
 	@$(MAKE) --no-print-directory -j2 BUILD=$(BUILD)/clang CC=clang \
-	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined' \
-	    CFLAGS='-O1 -g' \
+	    SANITIZE='$(FUZZ)' CFLAGS='-O1 -g' \
 	    $(patsubst tests/fuzz/%.c,$(BUILD)/clang/fuzz/%,$(FUZZ_SRC))
 	@sh tests/fuzz/run.sh $(BUILD)/clang/fuzz $(SECONDS)
 
