@@ -66,7 +66,6 @@ struct app {
 	double			 frozen_at;	/* data on the screen is of */
 	int64_t			 heard_ms;
 	int64_t			 page_offset;	/* of request.list; -1: done */
-	int64_t			 asked_ms[VIEW_COUNT];
 	int64_t			 status_ms;
 	int64_t			 frame_ms;	/* when drawn last */
 	unsigned		 drawn;		/* model.changes then */

@@ -55,7 +55,8 @@ help_open(struct app *app)
 		if (s != (int)here)
 			help_scope(app, &f, (enum bind_scope)s, titles[s]);
 	flow_add(&f, &app->term, TERM_TEXT, "A request's state is its phase "
-	    "(queue #place, connect, prefill, stream) or its status:\n"
+	    "(queue #place, waiting, connect, prefill, stream) or its "
+	    "status:\n"
 	    "  !  failed     r1  one retry     cut  finish=length     gone  "
 	    "its client left\n"
 	    "  ~  before a number: counted by llmd, not by the backend\n"

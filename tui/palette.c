@@ -188,7 +188,6 @@ palette_done(struct app *app, const char *text, void *arg)
 
 /* What Tab has found so far. */
 struct palette_found {
-	struct app	*app;
 	const char	*partial;
 	char		 common[EDIT_MAX];	/* what all begin with */
 	char		 list[512];
@@ -247,7 +246,7 @@ palette_names(enum cmd_type type, const char *prefix, cmd_emit_cb emit,
 static void
 palette_complete(struct app *app, char *text, void *arg)
 {
-	struct palette_found f = { .app = app };
+	struct palette_found f = { .n = 0 };
 	struct rpc_error err;
 	const struct binding *b;
 	char head[EDIT_MAX], *last = strrchr(text, ' ');

@@ -257,6 +257,8 @@ row_state(const struct row *r, char *dst, size_t cap)
 		snprintf(dst, cap, "lost");
 	} else if (r->phase == ROW_QUEUE && r->queue_pos >= 0) {
 		snprintf(dst, cap, "queue #%d", r->queue_pos);
+	} else if (r->phase == ROW_QUEUE) {
+		snprintf(dst, cap, "waiting");	/* for what, nobody said */
 	} else if (r->phase != ROW_DONE) {
 		snprintf(dst, cap, "%s", row_phases[r->phase]);
 	} else if (r->status < 0) {
@@ -300,7 +302,7 @@ row_note(const struct row *r, char *dst, size_t cap)
 		    r->code);
 	else if (r->phase == ROW_QUEUE && r->queue_pos >= 0)
 		snprintf(dst, cap, "waits for a slot");
-	else if (r->phase == ROW_PREFILL)
+	else if (r->phase < ROW_STREAM)
 		snprintf(dst, cap, "no first token yet");
 	else if (r->phase == ROW_DONE && r->status == 499)
 		snprintf(dst, cap, "client left");

@@ -114,16 +114,14 @@ view_overview_backend(struct app *app, int y, int x, int w,
 	    strcmp(state, "degraded") == 0 ? TERM_WARN : TERM_DIM;
 	char buf[64];
 
-	term_put(&app->term, y, x, 11, TERM_TEXT, field_str(b, "backend"));
-	term_put(&app->term, y, x + 12, 8, TERM_DIM,
-	    field_str(b, "provider"));
-	term_put(&app->term, y, x + 21, 9, role, strcmp(state, "down") == 0 ?
+	term_put(&app->term, y, x, 12, TERM_TEXT, field_str(b, "backend"));
+	term_put(&app->term, y, x + 13, 9, role, strcmp(state, "down") == 0 ?
 	    "DOWN !" : state);
 	snprintf(buf, sizeof(buf), "infl %lld  q %lld",
 	    (long long)field_int(b, "in_flight", 0),
 	    (long long)field_int(b, "queued", 0));
-	x += 31;
-	w -= 31;
+	x += 23;
+	w -= 23;
 	if (*error != '\0' && role != TERM_GOOD)
 		term_put(&app->term, y, x, w, TERM_DIM, error);
 	else if (isfinite(err))

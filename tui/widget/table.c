@@ -86,7 +86,8 @@ table_grow(struct table *t, int width, const int *goal)
 int
 table_fit(struct table *t, int width)
 {
-	int i, x = 0, least[TABLE_COLUMNS], first[TABLE_COLUMNS];
+	int i, x = 0, least[TABLE_COLUMNS] = { 0 };
+	int first[TABLE_COLUMNS] = { 0 };
 
 	for (i = 0; i < t->n; i++) {
 		t->w[i] = least[i] = t->columns[i].min;
