@@ -302,7 +302,7 @@ def fault_rows():
     """[(number, title)] of tests/faults.txt."""
     rows = []
     for line in (TESTS / "faults.txt").read_text().splitlines():
-        m = re.match(r"(\d+)\s+(.+)", line)
+        m = re.match(r"\s*(\d+)\s+(.+)", line)
         if m:
             rows.append((int(m[1]), m[2]))
     return rows

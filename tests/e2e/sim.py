@@ -23,7 +23,9 @@ class Sim:
         self.dir = private_dir()
         argv = [BUILD / "llmsim", "--port", port, "--control-port", 0,
                 "--models", models, "--files", FIXTURES,
-                "--die-with-parent", "--quiet"]
+                "--die-with-parent"]
+        if not port:            # --quiet hides a port that was given
+            argv.append("--quiet")
         if tls:
             argv += ["--tls", *tls]
         if host:

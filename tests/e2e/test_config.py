@@ -460,7 +460,7 @@ BROKEN = ["model_list: [\n", "model_list:\n  - model_name: x\n", "\tx\n",
           "general_settings:\n  master_key: os.environ/NOPE\n"]
 
 
-def test_reload_of_a_bad_file_changes_nothing(llmd, sim):
+def test_fault_55_reload_of_a_bad_file(llmd, sim):
     gw = llmd({"model_list": [ollama("m", sim)]})
     good = gw.config_path.read_text()
     for bad in BROKEN:

@@ -5,7 +5,6 @@ import json
 import os
 import resource
 import selectors
-import socket
 import time
 
 import pytest

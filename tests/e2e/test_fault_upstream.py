@@ -795,8 +795,6 @@ def test_fault_47_upstream_is_faster_than_the_client(llmd, sim, model):
     wait_until(lambda: sim.requests(model, bodies=0)[-1]["end"] != "open", 5)
 
 
-
-
 def test_closed_port_is_not_reused_by_accident():
     """free_port gives ports that nobody listens on."""
     port = free_port()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""Fixtures and hooks of the end-to-end and screen tests.  Each test has its own llmsim and llmd,
-on private ports; what they logged is shown when the test fails."""
+"""Fixtures and hooks of the end-to-end and screen tests.  Each test has its
+own llmsim and llmd, on private ports; what they logged is shown when it
+fails."""
 
 import signal
 import threading

@@ -377,7 +377,8 @@ test_files(void **state)
 	assert_int_equal(r.errors, 2);
 	conf_remarks_fini(&r);
 	assert_non_null(f = fopen(path, "w"));
-	fputs("general_settings: {master_key: 0123456789abcdef}\n", f);
+	fputs("general_settings:\n"
+	    "  master_key: 0123456789abcdef0123456789abcdef\n", f);
 	fclose(f);
 	assert_int_equal(chmod(path, 0644), 0);
 	c = conf_load(&w, &o, NULL, 0, &r);

@@ -217,7 +217,7 @@ test_restart(void **state)
 	assert_state(model_find(m, old, 0x1ff), "lost");
 	assert_state(model_find(m, old, 0x300), "200 r1");
 	r = model_find(m, m->gen, 0x300);
-	assert_state(r, "queue");
+	assert_state(r, "waiting");
 	assert_true(r->test);
 	assert_null(r->key);
 	assert_int_equal(m->nlive, 1);

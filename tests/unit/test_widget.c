@@ -205,7 +205,7 @@ static void
 test_flow_hostile(void **state)
 {
 	static const char *const texts[] = { "\033[2J\033[H", "\001Z\001",
-	    "\r\b\b\b", "\xe2\x80\xae" "abc", "\xff\xfe", "a\tb" };
+	    "\r\b\b\b", ("\xe2\x80\xae" "abc"), "\xff\xfe", "a\tb" };
 	struct flow f;
 	size_t i, j;
 	int w, y;
