@@ -268,6 +268,7 @@ worker_main(void *arg)
 {
 	struct worker *w = arg;
 	struct worker_hold *h;
+	unsigned i;
 
 	event_base_loop(w->env.base, EVLOOP_NO_EXIT_ON_EMPTY);
 	/* Clients first: each connection that goes cancels its exchange. */
@@ -281,6 +282,8 @@ worker_main(void *arg)
 	mbox_close(w->box);
 	event_base_free(w->env.base);
 	buf_fini(&w->env.out);
+	for (i = 0; i < EXCHANGE_SPARES; i++)
+		buf_fini(&w->env.spare[i]);
 	return NULL;
 }
 

@@ -36,6 +36,8 @@
 
 #define EXCHANGE_SWEEP_MS	100
 #define EXCHANGE_SPARE		256
+#define EXCHANGE_BODY_MIN	65536	/* memory worth keeping */
+#define EXCHANGE_BODY_MAX	4194304
 #define EXCHANGE_MINUTE_MS	60000
 /* A stream that goes on is never cut by a timeout meant for slow answers. */
 #define EXCHANGE_STREAM_MS	6000000
@@ -170,13 +172,30 @@ exchange_new(struct exchange_env *env, struct exchange_args *a)
 	return x;
 }
 
+/* Small ones go; the memory of a large one is left for the next. */
+static void
+exchange_body_free(struct exchange_env *env, struct buf *b)
+{
+	unsigned i;
+
+	for (i = 0; i < EXCHANGE_SPARES && b->cap > EXCHANGE_BODY_MIN &&
+	    b->cap <= EXCHANGE_BODY_MAX; i++)
+		if (env->spare[i].p == NULL) {
+			env->spare[i] = *b;
+			env->spare[i].n = 0;
+			memset(b, 0, sizeof *b);
+			return;
+		}
+	buf_fini(b);
+}
+
 static void
 exchange_free(struct exchange *x)
 {
 	struct exchange_set *s = x->env->set;
 
 	attempt_stop(x);
-	buf_fini(&x->body);
+	exchange_body_free(x->env, &x->body);
 	x->env->release(x->env, x->conf);
 	TAILQ_REMOVE(&s->alive, x, entry);
 	s->n--;

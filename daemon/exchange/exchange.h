@@ -48,6 +48,9 @@ struct exchange_env {
 	void			*arg;		/* the worker */
 	struct exchange_set	*set;		/* those alive */
 	struct buf		 out;		/* scratch for answers */
+	/* Memory of large bodies, to use again. */
+#define EXCHANGE_SPARES	8
+	struct buf		 spare[EXCHANGE_SPARES];
 };
 
 struct exchange_set *exchange_set_new(void);

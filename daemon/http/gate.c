@@ -48,6 +48,7 @@
 #include "http/gate_state.h"
 
 #define GATE_SWEEP_MS	100
+#define GATE_SPARE_SWEEPS 10
 #define GATE_CONN_MIN	1024
 #define GATE_CONN_MAX	20000
 #define GATE_503	"{\"error\":{\"message\":\"The gateway is at its " \
@@ -162,6 +163,11 @@ gate_sweep_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (++G->spare_sweeps >= GATE_SPARE_SWEEPS) {
+		G->spare_sweeps = 0;
+		for (t = 0; t < G->nspare; t++)
+			buf_fini(&G->spare[t]);
+	}
 	for (t = 0; t < GATE_TIMERS; t++) {
 		while ((g = TAILQ_FIRST(&G->timers[t])) != NULL &&
 		    g->deadline <= now) {
@@ -301,6 +307,8 @@ gate_new(const struct gate_args *a)
 	G->arg = a->arg;
 	G->extra = a->extra;
 	G->tls = a->tls;
+	G->spare = a->spare;
+	G->nspare = a->nspare;
 	for (i = 0; i < GATE_TIMERS; i++)
 		TAILQ_INIT(&G->timers[i]);
 	TAILQ_INIT(&G->conns);

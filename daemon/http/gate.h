@@ -77,6 +77,10 @@ struct gate_args {
 	void			*arg;
 	size_t			 extra;		/* see gate_extra */
 	struct tls_policy	*tls;		/* NULL: plain */
+	/* Whoever frees a large body may leave its memory here for the next
+	 * one; what lies here unused for a second is freed. */
+	struct buf		*spare;
+	unsigned		 nspare;
 };
 
 struct gate	*gate_new(const struct gate_args *a);

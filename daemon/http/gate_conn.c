@@ -20,8 +20,9 @@
 
 #define GATE_FIRST_READ	16384		/* a large body goes to its buffer */
 #define GATE_PENDING	65536		/* pipelined bytes that may wait */
-#define GATE_BODY_STEP	(1u << 20)	/* memory for a body grows so */
+#define GATE_BODY_STEP	(2u << 20)	/* memory for a body grows so */
 #define GATE_LINGER	(1u << 20)
+#define GATE_SPARE	65536		/* less comes from malloc's own */
 
 static size_t	gate_conn_parse(struct gate_conn *g, const char *p, size_t n);
 
@@ -79,6 +80,23 @@ gate_conn_charge(struct gate_conn *g, uint64_t n)
 	g->charged = n;
 }
 
+/* The memory of an earlier body: fresh pages cost more than all else. */
+static bool
+gate_conn_body_spare(struct gate_conn *g, size_t k)
+{
+	struct gate *G = g->gate;
+	unsigned i;
+
+	for (i = 0; i < G->nspare; i++)
+		if (G->spare[i].p != NULL && k + BUF_PAD <= G->spare[i].cap) {
+			g->body = G->spare[i];
+			memset(&G->spare[i], 0, sizeof G->spare[i]);
+			G->spare_sweeps = 0;
+			return true;
+		}
+	return false;
+}
+
 /* Room for k more bytes of the body, as far as the process allows. */
 static bool
 gate_conn_body_room(struct gate_conn *g, size_t k)
@@ -91,7 +109,9 @@ gate_conn_body_room(struct gate_conn *g, size_t k)
 		    memory_order_relaxed) - g->charged + g->body.n + k >
 		    G->body_total_max)
 			return false;
-		buf_grow(&g->body, k);
+		if (g->body.p != NULL || k <= GATE_SPARE ||
+		    !gate_conn_body_spare(g, k))
+			buf_grow(&g->body, k);
 		gate_conn_charge(g, g->body.cap);
 	}
 	return true;

@@ -102,6 +102,9 @@ struct gate {
 	uint64_t		 body_max;
 	uint64_t		 body_total_max;
 	uint32_t		 body_rate;
+	struct buf		*spare;
+	unsigned		 nspare;
+	unsigned		 spare_sweeps;	/* since one was used */
 	char			*scratch;
 };
 

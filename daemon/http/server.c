@@ -563,6 +563,8 @@ server_new(const struct server_args *a)
 		.arg = s,
 		.extra = sizeof(struct server_conn),
 		.tls = a->tls,
+		.spare = a->env->spare,
+		.nspare = EXCHANGE_SPARES,
 	};
 
 	s->env = a->env;
