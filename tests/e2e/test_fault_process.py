@@ -194,7 +194,7 @@ def test_fault_62_port_in_use(llmd, sim):
 
 def test_fault_62_port_held_by_something_else(sim, tmp_path):
     with socket.socket() as s:
-        s.bind(("127.0.0.1", free_port()))
+        s.bind(("127.0.0.1", 0))
         s.listen()
         port = s.getsockname()[1]
         (tmp_path / "config.yaml").write_text(MODEL)

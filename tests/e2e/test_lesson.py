@@ -204,6 +204,7 @@ def test_address_already_in_use(tmp_path):
     """The two lines, word by word, with who holds the port."""
     (tmp_path / "config.yaml").write_text(CONFIG)
     with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind(("127.0.0.1", free_port()))
         s.listen()
         port = s.getsockname()[1]

@@ -22,9 +22,9 @@ found=$dir/found
 work=$(mktemp -d)
 pid=
 trap 'rm -rf "$work"' EXIT
-trap 'test -z "$pid" || kill "$pid" 2>/dev/null; exit 130' INT TERM
+trap 'test -z "$pid" || kill "$pid" 2>/dev/null; exit 130' HUP INT PIPE TERM
 
-export ASAN_OPTIONS="detect_stack_use_after_return=1:allocator_may_return_null=0"
+export ASAN_OPTIONS=detect_stack_use_after_return=1
 export UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1"
 mkdir -p "$found"
 n=0
@@ -54,8 +54,8 @@ for bin in "$dir"/fuzz_*; do
 	input=$(sed -n 's/.*Test unit written to //p' "$work/log" | tail -n 1)
 	printf '%-10s FAILED (status %s), input: %s\n' "$name" "$status" \
 	    "${input:-none was written}"
-	grep -v -E '^#[0-9]+[[:space:]]+(NEW|REDUCE|pulse|RELOAD)' \
-	    "$work/log" | tail -n 60
+	grep -v -E '^(#[0-9]+[[:space:]]|INFO:|[[:space:]]*NEW_FUNC)' \
+	    "$work/log" | head -n 60
 done
 if [ "$n" = 0 ]; then
 	echo "run.sh: no fuzz_* in $dir (make fuzz builds them)" >&2
