@@ -99,13 +99,13 @@ main_escape(const char *s)
 
 /* Remarks on the configuration, and why it is refused. */
 static void
-main_remarks(const struct conf_remarks *r)
+main_remarks(const struct conf_remarks *r, bool all)
 {
 	char *text;
 
 	if (r->n == 0)
 		return;
-	text = conf_remarks_text(r);
+	text = conf_remarks_text(r, all);
 	fputs(text, stderr);
 	free(text);
 }
@@ -122,7 +122,7 @@ main_check(struct llmd *d, struct conf *c, struct conf_remarks *r)
 		    JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 		json_object_put(o);
 	} else {
-		main_remarks(r);
+		main_remarks(r, true);
 		if (c != NULL) {
 			text = conf_summary(c);
 			printf("config OK (%s)\n", text);
@@ -579,7 +579,9 @@ main_configured(struct llmd *d)
 		conf_remarks_fini(&remarks);
 		return rc;
 	}
-	main_remarks(d->conf != NULL ? &d->conf->remarks : &remarks);
+	/* The first line says which keys are missing. */
+	main_remarks(d->conf != NULL ? &d->conf->remarks : &remarks,
+	    d->conf == NULL);
 	conf_remarks_fini(&remarks);
 	if (d->conf == NULL) {
 		main_say("llmd: not started: the configuration has errors\n"

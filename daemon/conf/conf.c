@@ -224,9 +224,9 @@ conf_remarks_fini(struct conf_remarks *r)
 }
 
 char *
-conf_remarks_text(const struct conf_remarks *r)
+conf_remarks_text(const struct conf_remarks *r, bool all)
 {
-	return remark_text(r);
+	return remark_text(r, all);
 }
 
 int

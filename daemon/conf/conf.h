@@ -123,8 +123,9 @@ int		 conf_override_check(const struct conf *c, const char *model,
 void		 conf_free(struct conf_world *w, struct conf *c);
 void		 conf_remarks_fini(struct conf_remarks *r);
 
-/* All remarks as people read them, carets included; malloc'd text. */
-char		*conf_remarks_text(const struct conf_remarks *r);
+/* Remarks as people read them, carets included; all: those that conf_summary
+ * tells too.  malloc'd text. */
+char		*conf_remarks_text(const struct conf_remarks *r, bool all);
 /* `llmd --check-config --json`: verdict, deployments, skipped, remarks; the
  * caller puts the object.  c may be NULL. */
 struct json_object *conf_check_json(const struct conf *c,

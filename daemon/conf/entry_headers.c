@@ -187,6 +187,7 @@ entry_no_key(struct entry *b, const struct remark_mark *at, const char *name,
 	struct load *x = b->x;
 	struct arena *a = &x->c->arena;
 	uintptr_t seen = 0;
+	unsigned n;
 	char *key;
 
 	if (b->d->use != DEPLOY_OK)
@@ -207,9 +208,12 @@ entry_no_key(struct entry *b, const struct remark_mark *at, const char *name,
 		x->r->warnings++;
 		return;
 	}
+	n = x->r->n;
 	xasprintf(&key, "%s.api_key", b->params_path);
 	remark_add(x->r, CONF_WARNING, at, key, b->d->hint,
 	    "%s is not set: model '%s' has no key", name, b->d->model);
+	if (x->r->n > n)
+		x->r->v[n].told = true;
 	free(key);
 	map_put(x->unset, span_z(name), (void *)(uintptr_t)x->r->n);
 }

@@ -357,14 +357,15 @@ remark_print(struct buf *b, const struct conf_remark *m)
 }
 
 char *
-remark_text(const struct conf_remarks *r)
+remark_text(const struct conf_remarks *r, bool all)
 {
 	struct buf b = { 0 };
 	unsigned i, shown = 0;
 
 	buf_need(&b, 1);
 	for (i = 0; i < r->n; i++) {
-		remark_print(&b, &r->v[i]);
+		if (all || !r->v[i].told)
+			remark_print(&b, &r->v[i]);
 		shown += 1 + r->v[i].more;
 	}
 	if (shown < r->errors + r->warnings)

@@ -3,6 +3,7 @@
 #ifndef LLMD_CONF_REMARK_H
 #define LLMD_CONF_REMARK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/str.h"
@@ -20,6 +21,7 @@ struct conf_remark {
 	char		*hint;		/* next step, or NULL */
 	char		*source;	/* that line, secrets masked, or NULL */
 	unsigned	 more;		/* the same again elsewhere */
+	bool		 told;		/* conf_summary says it too */
 	unsigned	 order;		/* of its file, for sorting */
 };
 
@@ -56,7 +58,8 @@ void	 remark_add(struct conf_remarks *r, enum conf_level level,
 /* By file, line and column, those about a whole file first. */
 void	 remark_sort(struct conf_remarks *r);
 void	 remark_fini(struct conf_remarks *r);
-/* malloc'd: as compilers print them, with source line and caret. */
-char	*remark_text(const struct conf_remarks *r);
+/* malloc'd: as compilers print them, with source line and caret; all: those
+ * that are told elsewhere too. */
+char	*remark_text(const struct conf_remarks *r, bool all);
 
 #endif

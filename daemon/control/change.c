@@ -259,7 +259,7 @@ static void
 change_refused(struct rpc_error *err, const struct change *c,
     const struct conf_remarks *r)
 {
-	char *text = conf_remarks_text(r), *line, *save = NULL;
+	char *text = conf_remarks_text(r, true), *line, *save = NULL;
 	const char *path = c->conf->path != NULL ? c->conf->path :
 	    "the configuration";
 

@@ -30,7 +30,7 @@ static void
 look_at(const struct conf *c, const struct conf_remarks *r)
 {
 	struct json_object *j = conf_check_json(c, r);
-	char *s = conf_remarks_text(c != NULL ? &c->remarks : r), *p;
+	char *s = conf_remarks_text(c != NULL ? &c->remarks : r, true), *p;
 
 	/* Terminals are safe from whatever stands in the file. */
 	for (p = s; *p != '\0'; p++)

@@ -70,7 +70,7 @@ conf_help_must_load(struct conf_world *w, const char *text)
 	char *s;
 
 	if (c == NULL) {
-		s = conf_remarks_text(&r);
+		s = conf_remarks_text(&r, true);
 		fprintf(stderr, "%s", s);
 		abort();
 	}

@@ -37,7 +37,7 @@ must_refuse(const char *text, size_t n, const char *words)
 
 	assert_null(conf_load_text(&w, &o, (struct span){ text, n }, &r));
 	assert_true(r.errors > 0);
-	s = conf_remarks_text(&r);
+	s = conf_remarks_text(&r, true);
 	if (strstr(s, words) == NULL)
 		print_error("%s", s);
 	assert_non_null(strstr(s, words));
@@ -440,7 +440,7 @@ test_bom_and_crlf(void **state)
 	    "xrouter_settings: 1";
 	struct conf_world w = conf_help_world(NULL);
 	struct conf *c = conf_help_must_load(&w, text);
-	char *s = conf_remarks_text(&c->remarks);
+	char *s = conf_remarks_text(&c->remarks, true);
 
 	(void)state;
 	assert_string_equal(c->deploys[0]->model, "\xc3\xa4");
@@ -465,7 +465,7 @@ test_remarks_are_escaped(void **state)
 	struct conf_world w = conf_help_world(NULL);
 	struct conf *c = conf_help_must_load(&w,
 	    "\"\\e]0;x\\a\": 1\n\"\xe2\x80\xae\": 2\n");
-	char *s = conf_remarks_text(&c->remarks), *p;
+	char *s = conf_remarks_text(&c->remarks, true), *p;
 
 	(void)state;
 	for (p = s; *p != '\0'; p++)
@@ -508,7 +508,7 @@ test_secrets_are_masked(void **state)
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		memset(&r, 0, sizeof(r));
 		c = conf_help_load(&w, texts[i], &r);
-		s = conf_remarks_text(c != NULL ? &c->remarks : &r);
+		s = conf_remarks_text(c != NULL ? &c->remarks : &r, true);
 		assert_int_not_equal(strlen(s), 0);
 		if (strstr(s, "CANARY") != NULL)
 			print_error("%s", s);

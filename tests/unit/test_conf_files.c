@@ -157,7 +157,7 @@ test_fixture(const char *name)
 	struct conf_remarks r = { 0 };
 	struct conf *c = conf_load(&w, &o, NULL, 0, &r);
 	char *got = actual_lines(c, &r, name), *want = expected_lines(name);
-	char *text = conf_remarks_text(c != NULL ? &c->remarks : &r);
+	char *text = conf_remarks_text(c != NULL ? &c->remarks : &r, true);
 
 	if (strcmp(got, want) != 0)
 		print_error("%s\n", name);

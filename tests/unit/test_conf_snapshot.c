@@ -206,7 +206,7 @@ test_size_and_many_remarks(void **state)
 	assert_non_null(c);
 	assert_int_equal(c->remarks.n, CONF_REMARKS_MAX);
 	assert_int_equal(c->remarks.warnings, 5001);
-	s = conf_remarks_text(&c->remarks);
+	s = conf_remarks_text(&c->remarks, true);
 	assert_non_null(strstr(s, "and 4001 more remarks"));
 	free(s);
 	conf_free(&w, c);
