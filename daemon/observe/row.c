@@ -76,6 +76,9 @@ row_text(struct buf *b, struct span s)
 	uint32_t ch, low;
 	size_t n;
 
+	/* Nearly always plain ASCII: nothing there that jout would leave. */
+	while (p < end && (unsigned char)*p < 0x7f)
+		p++;
 	for (; p < end; p += n) {
 		n = text_decode(p, (size_t)(end - p), &ch);
 		if (n == 0) {
