@@ -9,6 +9,8 @@
 
 #include "tui/field.h"
 
+#define MODEL_TIE_S	0.002	/* ends closer than this */
+
 /*
  * Requests are in two lists, live and done, and in one hash table by (gen,
  * id).  Events come in the order of llmd's cursor, so a row is made by the
@@ -119,19 +121,24 @@ model_insert_live(struct model *m, struct row *r)
 	m->nlive++;
 }
 
-/* The same for ends; pages of old rows come at the tail. */
+/*
+ * The same for ends; pages of old rows come at the tail.  Times are cut to
+ * milliseconds: of two ends that close, the one that is told later is later,
+ * and in a page it is the other way round.
+ */
 static void
 model_insert_done(struct model *m, struct row *r)
 {
+	double tie = m->paging ? -MODEL_TIE_S : MODEL_TIE_S;
 	struct row *at = TAILQ_FIRST(&m->done);
 
 	m->ndone++;
-	if (at == NULL || at->ended <= r->ended) {
+	if (at == NULL || at->ended <= r->ended + tie) {
 		TAILQ_INSERT_HEAD(&m->done, r, entry);
 		return;
 	}
 	TAILQ_FOREACH_REVERSE(at, &m->done, row_list, entry)
-		if (at->ended > r->ended)
+		if (at->ended > r->ended + tie)
 			break;
 	TAILQ_INSERT_AFTER(&m->done, at, r, entry);
 }
@@ -328,10 +335,12 @@ model_page(struct model *m, struct json_object *o, double now)
 	struct json_object *rows = field_get(o, "requests");
 	size_t i;
 
+	m->paging = 1;
 	for (i = 0; i < field_len(rows); i++)
 		if (m->nlive + m->ndone < MODEL_ROWS || model_find(m, m->gen,
 		    row_id_parse(field_str(field_at(rows, i), "id"))) != NULL)
 			model_fold(m, field_at(rows, i), now);
+	m->paging = 0;
 	if (i == 0 || m->nlive + m->ndone >= MODEL_ROWS)
 		return -1;
 	return field_int(o, "next_offset", -1);

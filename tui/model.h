@@ -56,6 +56,7 @@ struct model {
 	int64_t			 dropped;	/* events that gaps counted */
 	unsigned		 gen;		/* instances so far */
 	unsigned		 changes;	/* grows: draw again */
+	int			 paging;	/* rows come newest first */
 	unsigned char		 stale_routes;	/* an event says: ask again */
 	unsigned char		 stale_models;
 };
