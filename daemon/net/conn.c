@@ -17,6 +17,7 @@
 
 #include "net/conn_tls.h"
 
+#define CONN_FLAT	4096	/* bytes sent as one piece */
 #define CONN_PIECES	64
 
 void
@@ -197,15 +198,38 @@ conn_read(struct conn *c, void *p, size_t n)
 	if (c->tls != NULL)
 		return conn_tls_read(c, p, n);
 	do
-		r = read(c->fd, p, n);
+		r = recv(c->fd, p, n, 0);
 	while (r < 0 && errno == EINTR);
 	return r;
+}
+
+/*
+ * As sendmsg(2).  What is small goes as one piece: the kernel's walk over a
+ * vector costs more than copying some hundred bytes once more.
+ */
+static ssize_t
+conn_send(int fd, const struct iovec *v, int n)
+{
+	struct msghdr m = { .msg_iov = (struct iovec *)v,
+	    .msg_iovlen = (size_t)n };
+	char flat[CONN_FLAT];
+	size_t len = 0;
+	int i;
+
+	if (n == 1)
+		return send(fd, v->iov_base, v->iov_len, MSG_NOSIGNAL);
+	for (i = 0; i < n && v[i].iov_len <= sizeof flat - len; i++) {
+		memcpy(flat + len, v[i].iov_base, v[i].iov_len);
+		len += v[i].iov_len;
+	}
+	if (i == n)
+		return send(fd, flat, len, MSG_NOSIGNAL);
+	return sendmsg(fd, &m, MSG_NOSIGNAL);
 }
 
 ssize_t
 conn_writev(struct conn *c, const struct iovec *v, int n)
 {
-	struct msghdr m = { 0 };
 	ssize_t r;
 
 	if (n > CONN_PIECES)
@@ -216,10 +240,8 @@ conn_writev(struct conn *c, const struct iovec *v, int n)
 	}
 	if (c->tls != NULL)
 		return conn_tls_writev(c, v, n);
-	m.msg_iov = (struct iovec *)v;
-	m.msg_iovlen = (size_t)n;
 	do
-		r = sendmsg(c->fd, &m, MSG_NOSIGNAL);
+		r = conn_send(c->fd, v, n);
 	while (r < 0 && errno == EINTR);
 	return r;
 }
